@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SHA-256 and MD5 through OpenSSL's EVP. A hasher belongs to one thread at a time.
+ */
+#ifndef ENVM_CODEC_DIGEST_H
+#define ENVM_CODEC_DIGEST_H
+
+#include <envm/error.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+struct envm_hasher {
+    void *sha256; /* EVP_MD_CTX */
+    void *md5;    /* NULL when not wanted */
+};
+
+void envm_hasher_init(struct envm_hasher *h, bool with_md5);
+void envm_hasher_update(struct envm_hasher *h, const void *bytes, size_t len);
+/* Results; may be called once, then init again or release. ret_md5 may be NULL. */
+void envm_hasher_final(struct envm_hasher *h, struct envm_sha256 *ret_sha256, struct envm_md5 *ret_md5);
+void envm_hasher_release(struct envm_hasher *h);
+ENVM_DEFINE_CLEANUP(envm_hasher, struct envm_hasher, envm_hasher_release)
+
+struct envm_sha256 envm_sha256_of(envm_str bytes);
+struct envm_md5 envm_md5_of(envm_str bytes);
+/* From the current position to the end; *ret_size (may be NULL) counts. */
+enum envm_code envm_sha256_of_fd(int fd, const char *name, struct envm_sha256 *ret_sha256,
+                                 uint64_t *ret_size, struct envm_error *err);
+
+#endif

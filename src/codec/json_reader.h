@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pull reader for JSON (RFC 8259): zero-copy, non-recursive, strict, depth-limited. The input
+ * must stay in memory while slices of it are in use. Not thread-safe per reader.
+ *
+ *     envm_json_begin_object(&r);                       expects '{'
+ *     while (envm_json_next_key(&r, &key))              false at '}' or on an error
+ *         if (envm_str_equal_c(key, "name")) envm_json_string(&r, arena, &name);
+ *         else envm_json_skip(&r);
+ *     ENVM_TRY(envm_json_end(&r, err));                 error state is sticky: checked once
+ *
+ * After an error every call does nothing and returns false, so loops end by themselves.
+ */
+#ifndef ENVM_CODEC_JSON_READER_H
+#define ENVM_CODEC_JSON_READER_H
+
+#include <envm/error.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#define ENVM_JSON_DEPTH_MAX 64
+
+enum envm_json_type {
+    ENVM_JSON_ERROR, /* the reader has failed, or nothing is left */
+    ENVM_JSON_NULL,
+    ENVM_JSON_BOOL,
+    ENVM_JSON_NUMBER,
+    ENVM_JSON_STRING,
+    ENVM_JSON_ARRAY,
+    ENVM_JSON_OBJECT,
+};
+
+struct envm_json_reader {
+    const char *start;
+    const char *at;
+    const char *end;
+    const char *fault;    /* NULL: fine; else a static text */
+    size_t fault_offset;  /* byte of the input */
+    unsigned depth;
+    uint64_t in_object;   /* bit per level: 1 object, 0 array */
+    bool first;           /* next element is the first of its container */
+};
+
+/* The text must be valid UTF-8 (checked for strings as they are read; skipped strings too). */
+void envm_json_init(struct envm_json_reader *r, envm_str text);
+
+/* Type of the next value, without consuming it. */
+enum envm_json_type envm_json_peek(struct envm_json_reader *r);
+
+bool envm_json_begin_object(struct envm_json_reader *r);
+/* Next key. Without escapes it is a slice of the input; with escapes it is decoded into the arena
+ * (pass NULL to get the raw slice between the quotes and *ret_raw semantics: escaped text). */
+bool envm_json_next_key(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_key);
+bool envm_json_begin_array(struct envm_json_reader *r);
+/* True when another element follows (positioned on it); false at ']' (consumed). */
+bool envm_json_next_element(struct envm_json_reader *r);
+
+/* Each consumes one value of the type or sets the error "expected …". */
+bool envm_json_string(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_value);
+bool envm_json_u64(struct envm_json_reader *r, uint64_t *ret_value);
+bool envm_json_bool(struct envm_json_reader *r, bool *ret_value);
+bool envm_json_null(struct envm_json_reader *r);
+/* The number's text, checked against the grammar. */
+bool envm_json_number_text(struct envm_json_reader *r, envm_str *ret_text);
+/* Skips one value of any type (grammar is checked); *ret_raw (may be NULL) gets its text. */
+bool envm_json_skip(struct envm_json_reader *r, envm_str *ret_raw);
+
+/* Sets the sticky error at the current place ("record has no name"). `fault` must be static. */
+void envm_json_fail(struct envm_json_reader *r, const char *fault);
+/* Checks that everything was consumed and no error happened. ENVM_MALFORMED with line:column and
+ * byte offset in `where`-free text; the caller wraps it with the file's name. */
+enum envm_code envm_json_end(struct envm_json_reader *r, struct envm_error *err);
+
+#endif

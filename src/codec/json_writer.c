@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/json_writer.h"

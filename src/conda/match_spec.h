@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * MatchSpec: the parsed form. Parsing is in match_spec_parse.c, printing in match_spec_format.c.
+ */
+#ifndef ENVM_CONDA_MATCH_SPEC_H
+#define ENVM_CONDA_MATCH_SPEC_H
+
+#include <envm/match_spec.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "conda/version.h"
+
+#define ENVM_MATCH_SPEC_LENGTH_MAX 4096
+
+/* Parses `text`. ENVM_MALFORMED with a sentence that says what is wrong and where in the text; the
+ * caller turns it into ENVM_USAGE for the command line. A bare URL or path to a package file is
+ * accepted (CEP 29) and sets `url`. */
+enum envm_code envm_match_spec_parse(struct envm_arena *arena, envm_str text,
+                                     const struct envm_match_spec **ret_spec,
+                                     struct envm_error *err);
+/* Canonical form (CEP 29, Appendix A); parses back to an equal spec. */
+envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_match_spec *spec);
+/* The text it was parsed from. */
+envm_str envm_match_spec_text(const struct envm_match_spec *spec);
+
+/* The exact name, lower case, or "" when the name is a glob or regex (then matching is needed over
+ * all names). */
+envm_str envm_match_spec_exact_name(const struct envm_match_spec *spec);
+/* The channel and subdir parts, "" when absent. */
+envm_str envm_match_spec_channel(const struct envm_match_spec *spec);
+envm_str envm_match_spec_subdir(const struct envm_match_spec *spec);
+envm_str envm_match_spec_url(const struct envm_match_spec *spec);
+bool envm_match_spec_has_version(const struct envm_match_spec *spec);
+/* Matches everything but the version (for explanations: "name exists, version does not"). */
+bool envm_match_spec_matches_without_version(const struct envm_match_spec *spec,
+                                             const struct envm_package_record *record);
+/* As envm_match_spec_matches with the record's version already parsed: the solver's hot path. */
+bool envm_match_spec_matches_parsed(const struct envm_match_spec *spec,
+                                    const struct envm_package_record *record,
+                                    const struct envm_version *version);
+
+#endif

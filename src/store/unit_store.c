@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+typedef int envm_store_placeholder_unit;

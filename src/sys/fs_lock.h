@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Advisory locks that can always be given up: flock(LOCK_NB) polled until a deadline, never a
+ * blocking call. A lock dies with its process.
+ */
+#ifndef ENVM_SYS_FS_LOCK_H
+#define ENVM_SYS_FS_LOCK_H
+
+#include <envm/progress.h>
+
+#include "sys/fs.h"
+
+struct envm_fs_lock {
+    int fd; /* -1: not held */
+};
+
+/* Locks dirfd/path (made when absent, opened O_RDWR). Writes "PID HOST COMMAND" into it so that a
+ * waiter can name the holder: after 2 s of waiting one info line goes to the sink, after
+ * timeout_ms the error is ENVM_LOCKED naming the holder. */
+enum envm_code envm_fs_lock_take(int dirfd, struct envm_relpath path, bool exclusive,
+                                 unsigned timeout_ms, const struct envm_sink *sink,
+                                 struct envm_fs_lock *ret_lock, struct envm_error *err);
+void envm_fs_lock_drop(struct envm_fs_lock *lock);
+ENVM_DEFINE_CLEANUP(envm_fs_lock, struct envm_fs_lock, envm_fs_lock_drop)
+
+#endif
