@@ -15,10 +15,14 @@ struct envm_hasher {
     void *md5;    /* NULL when not wanted */
 };
 
+/* `h` need not be zeroed. An algorithm that OpenSSL's policy refuses (MD5 under FIPS) is not an
+ * error: its digest stays unknown. */
 void envm_hasher_init(struct envm_hasher *h, bool with_md5);
 void envm_hasher_update(struct envm_hasher *h, const void *bytes, size_t len);
-/* Results; may be called once, then init again or release. ret_md5 may be NULL. */
-void envm_hasher_final(struct envm_hasher *h, struct envm_sha256 *ret_sha256, struct envm_md5 *ret_md5);
+/* Results; ret_md5 may be NULL. Frees what the hasher holds: it may be initialised again, or
+ * released, which then does nothing. */
+void envm_hasher_final(struct envm_hasher *h, struct envm_sha256 *ret_sha256,
+                       struct envm_md5 *ret_md5);
 void envm_hasher_release(struct envm_hasher *h);
 ENVM_DEFINE_CLEANUP(envm_hasher, struct envm_hasher, envm_hasher_release)
 

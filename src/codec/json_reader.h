@@ -4,9 +4,9 @@
  * must stay in memory while slices of it are in use. Not thread-safe per reader.
  *
  *     envm_json_begin_object(&r);                       expects '{'
- *     while (envm_json_next_key(&r, &key))              false at '}' or on an error
+ *     while (envm_json_next_key(&r, arena, &key))       false at '}' or on an error
  *         if (envm_str_equal_c(key, "name")) envm_json_string(&r, arena, &name);
- *         else envm_json_skip(&r);
+ *         else envm_json_skip(&r, NULL);
  *     ENVM_TRY(envm_json_end(&r, err));                 error state is sticky: checked once
  *
  * After an error every call does nothing and returns false, so loops end by themselves.
@@ -35,41 +35,47 @@ struct envm_json_reader {
     const char *start;
     const char *at;
     const char *end;
-    const char *fault;    /* NULL: fine; else a static text */
-    size_t fault_offset;  /* byte of the input */
+    const char *fault;   /* NULL: fine; else a static text */
+    size_t fault_offset; /* byte of the input */
     unsigned depth;
-    uint64_t in_object;   /* bit per level: 1 object, 0 array */
-    bool first;           /* next element is the first of its container */
+    uint64_t in_object; /* bit per level: 1 object, 0 array */
+    bool first;         /* next element is the first of its container */
 };
 
-/* The text must be valid UTF-8 (checked for strings as they are read; skipped strings too). */
+/* The text must be valid UTF-8 without a byte order mark (checked for strings as they are read;
+ * skipped strings too). */
 void envm_json_init(struct envm_json_reader *r, envm_str text);
 
 /* Type of the next value, without consuming it. */
 enum envm_json_type envm_json_peek(struct envm_json_reader *r);
 
 bool envm_json_begin_object(struct envm_json_reader *r);
-/* Next key. Without escapes it is a slice of the input; with escapes it is decoded into the arena
- * (pass NULL to get the raw slice between the quotes and *ret_raw semantics: escaped text). */
+/* Next key; false at '}' (consumed) or on an error. A key without escapes is a slice of the input;
+ * with escapes it is decoded into the arena. arena == NULL: an escaped key is an error, for readers
+ * whose keys are all known names. The caller must consume the value before asking again. */
 bool envm_json_next_key(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_key);
 bool envm_json_begin_array(struct envm_json_reader *r);
 /* True when another element follows (positioned on it); false at ']' (consumed). */
 bool envm_json_next_element(struct envm_json_reader *r);
 
-/* Each consumes one value of the type or sets the error "expected …". */
+/* Each consumes one value of the type or sets the error "expected …". A string is a slice of the
+ * input when it holds no escapes, else decoded into the arena (NULL: escapes are an error); one
+ * that holds U+0000 is refused, so that no name is ever cut short. */
 bool envm_json_string(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_value);
 bool envm_json_u64(struct envm_json_reader *r, uint64_t *ret_value);
 bool envm_json_bool(struct envm_json_reader *r, bool *ret_value);
 bool envm_json_null(struct envm_json_reader *r);
 /* The number's text, checked against the grammar. */
 bool envm_json_number_text(struct envm_json_reader *r, envm_str *ret_text);
-/* Skips one value of any type (grammar is checked); *ret_raw (may be NULL) gets its text. */
+/* Skips one value of any type (its grammar is checked, U+0000 allowed); *ret_raw (may be NULL) gets
+ * its text, which a second reader can read. */
 bool envm_json_skip(struct envm_json_reader *r, envm_str *ret_raw);
 
 /* Sets the sticky error at the current place ("record has no name"). `fault` must be static. */
 void envm_json_fail(struct envm_json_reader *r, const char *fault);
-/* Checks that everything was consumed and no error happened. ENVM_MALFORMED with line:column and
- * byte offset in `where`-free text; the caller wraps it with the file's name. */
+/* Checks that everything was consumed and no error happened. ENVM_MALFORMED otherwise, with the
+ * text "WHAT at line L, column C (byte B)", columns in bytes from 1; `where` is left to the caller,
+ * who knows the file's name. */
 enum envm_code envm_json_end(struct envm_json_reader *r, struct envm_error *err);
 
 #endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/digest.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#define READ_SIZE ((size_t)256 * 1024)
+
+/* NULL when OpenSSL refuses the algorithm (MD5 under a FIPS policy). */
+static EVP_MD_CTX *new_context(const EVP_MD *algorithm)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+    if (!context)
+        return envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+    if (EVP_DigestInit_ex(context, algorithm, NULL) == 1)
+        return context;
+    EVP_MD_CTX_free(context);
+    return NULL;
+}
+
+void envm_hasher_init(struct envm_hasher *h, bool with_md5)
+{
+    h->sha256 = new_context(EVP_sha256());
+    h->md5 = with_md5 ? new_context(EVP_md5()) : NULL;
+}
+
+void envm_hasher_update(struct envm_hasher *h, const void *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    if (h->sha256)
+        EVP_DigestUpdate(h->sha256, bytes, len);
+    if (h->md5)
+        EVP_DigestUpdate(h->md5, bytes, len);
+}
+
+void envm_hasher_final(struct envm_hasher *h, struct envm_sha256 *ret_sha256,
+                       struct envm_md5 *ret_md5)
+{
+    *ret_sha256 = (struct envm_sha256){0};
+    ret_sha256->known = h->sha256 && EVP_DigestFinal_ex(h->sha256, ret_sha256->bytes, NULL) == 1;
+    if (ret_md5) {
+        *ret_md5 = (struct envm_md5){0};
+        ret_md5->known = h->md5 && EVP_DigestFinal_ex(h->md5, ret_md5->bytes, NULL) == 1;
+    }
+    envm_hasher_release(h);
+}
+
+void envm_hasher_release(struct envm_hasher *h)
+{
+    EVP_MD_CTX_free(h->sha256);
+    EVP_MD_CTX_free(h->md5);
+    *h = (struct envm_hasher){0};
+}
+
+struct envm_sha256 envm_sha256_of(envm_str bytes)
+{
+    struct envm_sha256 digest = {0};
+
+    digest.known = EVP_Digest(bytes.ptr, bytes.len, digest.bytes, NULL, EVP_sha256(), NULL) == 1;
+    return digest;
+}
+
+struct envm_md5 envm_md5_of(envm_str bytes)
+{
+    struct envm_md5 digest = {0};
+
+    digest.known = EVP_Digest(bytes.ptr, bytes.len, digest.bytes, NULL, EVP_md5(), NULL) == 1;
+    return digest;
+}
+
+enum envm_code envm_sha256_of_fd(int fd, const char *name, struct envm_sha256 *ret_sha256,
+                                 uint64_t *ret_size, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_heap) char *buffer = envm_alloc(READ_SIZE);
+    ENVM_CLEANUP(envm_hasher) struct envm_hasher hasher = {0};
+    uint64_t size = 0;
+
+    envm_hasher_init(&hasher, false);
+    for (;;) {
+        ssize_t got = read(fd, buffer, READ_SIZE);
+
+        if (got == 0)
+            break;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return envm_fail_errno(err, errno, "cannot read '%s'", name);
+        envm_hasher_update(&hasher, buffer, (size_t)got);
+        size += (uint64_t)got;
+    }
+    envm_hasher_final(&hasher, ret_sha256, NULL);
+    if (ret_size)
+        *ret_size = size;
+    return ENVM_OK;
+}
