@@ -24,11 +24,13 @@
 /* Opens a directory for use as dirfd (O_DIRECTORY; symlinks in a user path are followed). */
 enum envm_code envm_fs_open_root(const char *path, int *ret_fd, struct envm_error *err);
 /* mkdir -p with `mode`, then opens it. */
-enum envm_code envm_fs_make_root(const char *path, mode_t mode, int *ret_fd, struct envm_error *err);
+enum envm_code envm_fs_make_root(const char *path, mode_t mode, int *ret_fd,
+                                 struct envm_error *err);
 /* Opens a regular file for reading; "-" is stdin. */
 enum envm_code envm_fs_open_user_file(const char *path, int *ret_fd, struct envm_error *err);
 /* Reads a user's file whole; ENVM_MALFORMED when it is longer than buf->limit. */
-enum envm_code envm_fs_read_user_file(const char *path, struct envm_buf *buf, struct envm_error *err);
+enum envm_code envm_fs_read_user_file(const char *path, struct envm_buf *buf,
+                                      struct envm_error *err);
 /* Replaces a user's file atomically (temporary beside it, fsync, rename; keeps the mode of an
  * existing file, follows a symlink at the last component). */
 enum envm_code envm_fs_write_user_file(const char *path, envm_str content, struct envm_error *err);
@@ -55,13 +57,15 @@ enum envm_code envm_fs_open_read(int dirfd, struct envm_relpath path, int *ret_f
 /* O_CREAT|O_EXCL|O_NOFOLLOW; the parent must exist. */
 enum envm_code envm_fs_create(int dirfd, struct envm_relpath path, mode_t mode, int *ret_fd,
                               struct envm_error *err);
-enum envm_code envm_fs_mkdir(int dirfd, struct envm_relpath path, mode_t mode, struct envm_error *err);
+enum envm_code envm_fs_mkdir(int dirfd, struct envm_relpath path, mode_t mode,
+                             struct envm_error *err);
 /* mkdir -p below the root; existing directories are fine. */
 enum envm_code envm_fs_make_dirs(int dirfd, struct envm_relpath path, mode_t mode,
                                  struct envm_error *err);
 enum envm_code envm_fs_symlink(int dirfd, struct envm_relpath path, const char *target,
                                struct envm_error *err);
-/* lstat. *ret_kind is ENVM_FS_ABSENT when nothing is there (not an error). `ret_stat` may be NULL. */
+/* lstat. *ret_kind is ENVM_FS_ABSENT when nothing is there (not an error). `ret_stat` may be NULL.
+ */
 enum envm_code envm_fs_stat(int dirfd, struct envm_relpath path, enum envm_fs_kind *ret_kind,
                             struct stat *ret_stat, struct envm_error *err);
 enum envm_code envm_fs_read_link(int dirfd, struct envm_relpath path, struct envm_arena *arena,
@@ -72,14 +76,17 @@ enum envm_code envm_fs_rename(int from_dirfd, struct envm_relpath from, int to_d
 /* RENAME_NOREPLACE (link+unlink or check+rename where the kernel lacks it). *ret_existed tells that
  * the target was there and nothing happened; that is not an error. */
 enum envm_code envm_fs_rename_new(int from_dirfd, struct envm_relpath from, int to_dirfd,
-                                  struct envm_relpath to, bool *ret_existed, struct envm_error *err);
+                                  struct envm_relpath to, bool *ret_existed,
+                                  struct envm_error *err);
 enum envm_code envm_fs_read_at(int dirfd, struct envm_relpath path, struct envm_buf *buf,
                                struct envm_error *err);
 
 /* --- descriptors -------------------------------------------------------------------------- */
 
-/* Reads to the end, or fails with ENVM_MALFORMED when buf->limit is passed. `name` is for messages. */
-enum envm_code envm_fs_read_fd(int fd, const char *name, struct envm_buf *buf, struct envm_error *err);
+/* Reads to the end, or fails with ENVM_MALFORMED when buf->limit is passed. `name` is for messages.
+ */
+enum envm_code envm_fs_read_fd(int fd, const char *name, struct envm_buf *buf,
+                               struct envm_error *err);
 enum envm_code envm_fs_write_fd(int fd, const char *name, envm_str bytes, struct envm_error *err);
 enum envm_code envm_fs_sync_fd(int fd, const char *name, struct envm_error *err);
 /* syncfs of the file system that fd is on. */

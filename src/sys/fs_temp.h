@@ -11,6 +11,7 @@
 enum envm_code envm_fs_temp_dir(int dirfd, const char *prefix, struct envm_arena *arena,
                                 struct envm_relpath *ret_path, struct envm_error *err);
 enum envm_code envm_fs_temp_file(int dirfd, const char *prefix, struct envm_arena *arena,
-                                 struct envm_relpath *ret_path, int *ret_fd, struct envm_error *err);
+                                 struct envm_relpath *ret_path, int *ret_fd,
+                                 struct envm_error *err);
 
 #endif
