@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Advisory locks that can always be given up: flock(LOCK_NB) polled until a deadline, never a
- * blocking call. A lock dies with its process.
+ * blocking call. A lock dies with its process. Where flock does not work (ENOLCK, ENOSYS, EIO and
+ * their like: some NFS servers) a lock file made by link(2) stands in; there a shared lock is
+ * exclusive too.
  */
 #ifndef ENVM_SYS_FS_LOCK_H
 #define ENVM_SYS_FS_LOCK_H
@@ -11,11 +13,13 @@
 #include "sys/fs.h"
 
 struct envm_fs_lock {
-    int fd; /* -1: not held */
+    int fd;          /* -1: not held */
+    int link_dirfd;  /* only for the fallback of sys/fs_lock_link.h */
+    char *link_leaf; /* NULL: flock is in use */
 };
 
-/* Locks dirfd/path (made when absent, opened O_RDWR). Writes "PID HOST COMMAND" into it so that a
- * waiter can name the holder: after 2 s of waiting one info line goes to the sink, after
+/* Locks dirfd/path (made when absent, opened O_RDWR). Writes "PID HOST BOOT START COMMAND" into it
+ * so that a waiter can name the holder: after 2 s of waiting one info line goes to the sink, after
  * timeout_ms the error is ENVM_LOCKED naming the holder. */
 enum envm_code envm_fs_lock_take(int dirfd, struct envm_relpath path, bool exclusive,
                                  unsigned timeout_ms, const struct envm_sink *sink,

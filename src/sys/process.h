@@ -19,7 +19,8 @@ enum envm_code envm_process_capture(const char *const *argv, const char *const *
                                     struct envm_error *err);
 
 /* Replaces the process with argv[0], searched in the PATH of `environment` when it has no slash.
- * Signal dispositions and mask are the defaults of a fresh process. Returns only on failure:
+ * Signal dispositions and mask are the defaults of a fresh process; only a SIGHUP, SIGINT or
+ * SIGQUIT that is ignored stays so, as nohup and jobs in the background expect. On failure:
  * ENVM_IO with cause ENOENT or EACCES. */
 enum envm_code envm_process_exec(const char *const *argv, const char *const *environment,
                                  struct envm_error *err);
@@ -27,9 +28,10 @@ enum envm_code envm_process_exec(const char *const *argv, const char *const *env
 /* fork; the child runs `work` (which writes its answer to fd) and exits; the parent reads the
  * answer into `answer`. Limits: wall-clock timeout and address space growth in bytes over what the
  * child starts with (0: none). Past a limit, or when the child dies: ENVM_GAVE_UP whose text says
- * "time" or "memory" and the limit; *ret_reason tells them apart. Descriptors are closed, the child
- * never runs atexit handlers. Cancelled by `cancelled(user)` (polled, may be NULL) ->
- * ENVM_INTERRUPTED. */
+ * "time" or "memory" and the limit; *ret_reason tells them apart. The child leads a session of its
+ * own, is killed when its parent dies, has only /dev/null and `fd` open and never runs atexit
+ * handlers. Under a sanitizer the memory limit is not set. Cancelled by `cancelled(user)` (polled,
+ * may be NULL) -> ENVM_INTERRUPTED. */
 enum envm_fork_end {
     ENVM_FORK_ANSWERED,
     ENVM_FORK_TIMEOUT,
