@@ -38,7 +38,7 @@ struct envm_package_path {
                                          softlink this is of its target (CEP 34) */
     bool has_listed_size;
     uint64_t listed_size;
-    envm_str link_target;             /* symlinks: text as in the archive */
+    envm_str link_target; /* symlinks: text as in the archive */
     /* fingerprint of the cached file, to see whether it can be trusted without reading it */
     int64_t mtime_s;
     uint32_t mtime_ns;

@@ -24,8 +24,9 @@ struct envm_finding {
 struct envm_verify_result {
     struct envm_finding *findings; /* sorted by path */
     size_t finding_count;
-    struct envm_sha256 tree;  /* of what is there; equals the lock's when nothing is missing/altered */
-    uint64_t files, bytes;    /* that were read */
+    struct envm_sha256
+        tree;              /* of what is there; equals the lock's when nothing is missing/altered */
+    uint64_t files, bytes; /* that were read */
     size_t packages;
     struct envm_str_list left_out; /* what the digest does not cover, as paths or "path/…" */
 };
