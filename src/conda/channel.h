@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 struct envm_channel {
-    envm_str name;     /* canonical: "conda-forge", or the clean URL when it is not below the alias */
+    envm_str name; /* canonical: "conda-forge", or the clean URL when it is not below the alias */
     envm_str base_url; /* without credentials, no trailing slash, NUL-terminated */
     /* credentials that stood in the text, for the credential store only; "" when absent */
     envm_str user, password, token;
@@ -20,11 +20,11 @@ struct envm_channel {
 };
 
 struct envm_channel_config {
-    envm_str alias;                     /* "https://conda.anaconda.org" when empty */
-    envm_str current_directory;         /* absolute; relative paths are taken from here */
-    const struct envm_custom_channel {  /* condarc custom_channels: name -> base */
+    envm_str alias;                    /* "https://conda.anaconda.org" when empty */
+    envm_str current_directory;        /* absolute; relative paths are taken from here */
+    const struct envm_custom_channel { /* condarc custom_channels: name -> base */
         envm_str name, base;
-    } *custom_channels;
+    } * custom_channels;
     size_t custom_channel_count;
     struct envm_str_list default_channels; /* what "defaults" stands for */
 };

@@ -22,11 +22,11 @@ struct envm_environment_spec {
     envm_str name;   /* "" when absent */
     envm_str prefix; /* "" when absent; ~ and variables not yet expanded */
     struct envm_str_list channels;
-    bool nodefaults; /* "nodefaults" stood in channels (and is not in the list) */
-    struct envm_str_list specs;      /* conda specs that apply to the platform, as written */
-    unsigned *spec_lines;            /* line of each */
-    struct envm_str_list pip;        /* requirement lines of the pip: section */
-    unsigned pip_line;               /* 0: no pip section */
+    bool nodefaults;            /* "nodefaults" stood in channels (and is not in the list) */
+    struct envm_str_list specs; /* conda specs that apply to the platform, as written */
+    unsigned *spec_lines;       /* line of each */
+    struct envm_str_list pip;   /* requirement lines of the pip: section */
+    unsigned pip_line;          /* 0: no pip section */
     const struct envm_environment_variable *variables; /* sorted by name */
     size_t variable_count;
     struct envm_str_list platforms; /* empty: not given */

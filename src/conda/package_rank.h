@@ -16,7 +16,8 @@ struct envm_ranked_record {
 };
 
 /* <0 when a is the better (newer) one. */
-int envm_package_rank_compare(const struct envm_ranked_record *a, const struct envm_ranked_record *b);
+int envm_package_rank_compare(const struct envm_ranked_record *a,
+                              const struct envm_ranked_record *b);
 /* The steps before the variant step, and those after it. */
 int envm_package_rank_compare_head(const struct envm_ranked_record *a,
                                    const struct envm_ranked_record *b);

@@ -30,7 +30,8 @@ enum envm_code envm_package_record_from_url(struct envm_arena *arena, envm_str u
                                             struct envm_package_record *ret_record,
                                             struct envm_error *err);
 /* "numpy-1.26.4-py311h64a7726_0" */
-envm_str envm_package_record_stem(struct envm_arena *arena, const struct envm_package_record *record);
+envm_str envm_package_record_stem(struct envm_arena *arena,
+                                  const struct envm_package_record *record);
 /* qsort order over struct envm_package_record *: name, then version text, build, subdir, url. */
 int envm_package_record_compare_name(const void *a, const void *b);
 

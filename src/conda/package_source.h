@@ -28,7 +28,8 @@ struct envm_package_source {
 };
 
 /* A source over an array (virtual packages, locks, tests); lives in the arena. */
-struct envm_package_source *envm_package_source_from_records(
-    struct envm_arena *arena, const struct envm_package_record *const *records, size_t count);
+struct envm_package_source *
+envm_package_source_from_records(struct envm_arena *arena,
+                                 const struct envm_package_record *const *records, size_t count);
 
 #endif

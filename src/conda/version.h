@@ -19,7 +19,8 @@ enum envm_code envm_version_parse(struct envm_arena *arena, envm_str text,
 /* -1, 0, 1 */
 int envm_version_compare(const struct envm_version *a, const struct envm_version *b);
 /* What `=1.8` and `1.8.*` ask: version starts with prefix, segment by segment. */
-bool envm_version_starts_with(const struct envm_version *version, const struct envm_version *prefix);
+bool envm_version_starts_with(const struct envm_version *version,
+                              const struct envm_version *prefix);
 /* The text it was parsed from. */
 envm_str envm_version_text(const struct envm_version *version);
 
