@@ -32,17 +32,18 @@ struct envm_yaml_node {
     size_t count;
 };
 
-/* *ret_root is NULL for an empty document. The error text has no file name; its `where` is
- * "FILE:LINE:COLUMN" with `file` as given. `comments` (may be NULL) receives the text after '#'
- * for each line (index = line-1, length = number of lines), which selectors (CEP 24) need and
- * libyaml drops; quoted '#' are not comments. */
+/* Everything that is returned lives in the arena. *ret_root is NULL for an empty document. The
+ * error text has no file name; its `where` is "FILE:LINE:COLUMN" with `file` as given, columns in
+ * characters. `comments` (may be NULL) receives the text after '#' for each line (index = line-1,
+ * length = number of lines), which selectors (CEP 24) need and libyaml drops; '#' inside quotes,
+ * words and block scalars are not comments. */
 enum envm_code envm_yaml_read(struct envm_arena *arena, envm_str text, const char *file,
                               struct envm_yaml_node **ret_root, struct envm_str_list *comments,
                               struct envm_error *err);
 
-/* Value of a key of a mapping, or NULL. */
+/* Value of a key of a mapping, or NULL (also when it is no mapping, or NULL itself). */
 const struct envm_yaml_node *envm_yaml_get(const struct envm_yaml_node *mapping, const char *key);
-/* Plain null (`~`, `null`, nothing). */
+/* Plain null (`~`, `null`, nothing), or no node at all. */
 bool envm_yaml_is_null(const struct envm_yaml_node *node);
 /* Plain true/false/yes/no/on/off (YAML 1.1, what conda reads); false when it is none of them. */
 bool envm_yaml_bool(const struct envm_yaml_node *node, bool *ret_value);
