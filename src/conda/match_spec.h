@@ -31,11 +31,20 @@ envm_str envm_match_spec_exact_name(const struct envm_match_spec *spec);
 envm_str envm_match_spec_channel(const struct envm_match_spec *spec);
 envm_str envm_match_spec_subdir(const struct envm_match_spec *spec);
 envm_str envm_match_spec_url(const struct envm_match_spec *spec);
+/* CEP 43 to 45, kept as written and no part of matching: the condition under which the spec holds
+ * ("" when it always does), the extras it asks for and the flags it wants. */
+envm_str envm_match_spec_when(const struct envm_match_spec *spec);
+struct envm_str_list envm_match_spec_extras(const struct envm_match_spec *spec);
+struct envm_str_list envm_match_spec_flags(const struct envm_match_spec *spec);
+/* NULL when every version will do. */
+struct envm_version_spec;
+const struct envm_version_spec *envm_match_spec_version(const struct envm_match_spec *spec);
 bool envm_match_spec_has_version(const struct envm_match_spec *spec);
 /* Matches everything but the version (for explanations: "name exists, version does not"). */
 bool envm_match_spec_matches_without_version(const struct envm_match_spec *spec,
                                              const struct envm_package_record *record);
-/* As envm_match_spec_matches with the record's version already parsed: the solver's hot path. */
+/* As envm_match_spec_matches with the record's version already parsed: the solver's hot path.
+ * `version` may be NULL for a record whose version is none: specs that ask for one do not match. */
 bool envm_match_spec_matches_parsed(const struct envm_match_spec *spec,
                                     const struct envm_package_record *record,
                                     const struct envm_version *version);
