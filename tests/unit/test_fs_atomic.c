@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "../support/scratch.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+#include "base/str.h"
+#include "sys/fs_atomic.h"
+
+static struct envm_relpath rel(const char *path)
+{
+    return (struct envm_relpath){envm_str_from(path)};
+}
+
+static size_t entries(const struct scratch *dir)
+{
+    DIR *stream = opendir(dir->path);
+    size_t count = 0;
+
+    while (readdir(stream))
+        count++;
+    closedir(stream);
+    return count - 2;
+}
+
+static void makes_and_replaces(void **state)
+{
+    struct scratch dir = scratch_make();
+    struct stat before;
+    struct stat after;
+
+    (void)state;
+    OK(envm_fs_write_atomic(dir.fd, rel("file"), ENVM_STR("one"), 0644, true, &err));
+    assert_int_equal(fstatat(dir.fd, "file", &before, 0), 0);
+    OK(envm_fs_write_atomic(dir.fd, rel("file"), ENVM_STR("two"), 0666, false, &err));
+    assert_int_equal(fstatat(dir.fd, "file", &after, 0), 0);
+    scratch_holds(&dir, "file", "two");
+    assert_int_equal(after.st_mode & 07777, 0666);
+    OK(envm_fs_mkdir(dir.fd, rel("sub"), 0755, &err));
+    OK(envm_fs_write_atomic(dir.fd, rel("sub/file"), ENVM_STR(""), 0600, true, &err));
+    scratch_holds(&dir, "sub/file", "");
+    assert_int_equal(entries(&dir), 2);
+    scratch_drop(&dir);
+}
+
+static void a_link_is_replaced_and_not_written_through(void **state)
+{
+    struct scratch dir = scratch_make();
+
+    (void)state;
+    scratch_write(&dir, "target", "kept");
+    assert_int_equal(symlinkat("target", dir.fd, "link"), 0);
+    OK(envm_fs_write_atomic(dir.fd, rel("link"), ENVM_STR("new"), 0644, false, &err));
+    scratch_holds(&dir, "target", "kept");
+    scratch_holds(&dir, "link", "new");
+    assert_int_equal(symlinkat(".", dir.fd, "dir-link"), 0);
+    FAILS(ENVM_UNSAFE,
+          envm_fs_write_atomic(dir.fd, rel("dir-link/x"), ENVM_STR("new"), 0644, false, &err));
+    scratch_drop(&dir);
+}
+
+static void a_failure_leaves_nothing_behind(void **state)
+{
+    struct scratch dir = scratch_make();
+
+    (void)state;
+    OK(envm_fs_mkdir(dir.fd, rel("dir"), 0755, &err));
+    FAILS(ENVM_IO, envm_fs_write_atomic(dir.fd, rel("dir"), ENVM_STR("new"), 0644, true, &err));
+    FAILS(ENVM_IO, envm_fs_write_atomic(dir.fd, rel("none/x"), ENVM_STR("new"), 0644, true, &err));
+    FAILS(ENVM_IO, envm_fs_write_atomic(-1, rel("x"), ENVM_STR("new"), 0644, true, &err));
+    assert_int_equal(entries(&dir), 1);
+    scratch_drop(&dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(makes_and_replaces),
+        cmocka_unit_test(a_link_is_replaced_and_not_written_through),
+        cmocka_unit_test(a_failure_leaves_nothing_behind),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
