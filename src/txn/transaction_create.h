@@ -20,7 +20,8 @@ enum envm_durability {
 
 struct envm_create_package {
     const struct envm_package_record *record;
-    struct envm_str_list requested_specs; /* specs of the request that named it; empty: a dependency */
+    struct envm_str_list
+        requested_specs; /* specs of the request that named it; empty: a dependency */
 };
 
 struct envm_create_plan {
@@ -30,9 +31,9 @@ struct envm_create_plan {
     size_t package_count;
     const struct envm_environment_variable *variables; /* written to conda-meta/state */
     size_t variable_count;
-    envm_str lock_text;     /* kept as conda-meta/envm.lock; may be empty when not known yet */
+    envm_str lock_text; /* kept as conda-meta/envm.lock; may be empty when not known yet */
     struct envm_str_list update_specs; /* for conda-meta/history */
-    envm_str command_line;  /* for conda-meta/history */
+    envm_str command_line;             /* for conda-meta/history */
     bool replace; /* --force: an existing environment at prefix is moved away and removed after */
     bool verify;  /* read every byte back before the rename */
     enum envm_link_mode link_mode;
@@ -42,10 +43,10 @@ struct envm_create_plan {
 };
 
 struct envm_create_result {
-    struct envm_sha256 tree; /* digest of the tree */
+    struct envm_sha256 tree;              /* digest of the tree */
     struct envm_package_record **records; /* as given, completed with sha256, md5 and size that were
                                              found on arrival; in the arena */
-    size_t downloaded; /* packages that were not in the cache */
+    size_t downloaded;                    /* packages that were not in the cache */
     struct envm_str_list skipped_scripts; /* "NAME: bin/.x-post-link.sh" */
 };
 
