@@ -28,22 +28,22 @@ struct envm_credential {
 struct envm_net_config {
     const struct envm_credential *credentials;
     size_t credential_count;
-    envm_str netrc_path;   /* "": ~/.netrc or $NETRC when readable; "none" disables */
+    envm_str netrc_path; /* "": ~/.netrc or $NETRC when readable; "none" disables */
     const struct envm_proxy {
         envm_str scheme_or_host; /* "https", "http", "all", "https://host" (conda's keys) */
         envm_str url;            /* may hold credentials; redacted wherever shown */
-    } *proxies;
+    } * proxies;
     size_t proxy_count;
     envm_str no_proxy;
-    envm_str ca_bundle;          /* file or directory; "": the system's */
+    envm_str ca_bundle; /* file or directory; "": the system's */
     envm_str client_cert, client_key;
-    bool insecure;               /* ssl_verify: false; warned about once per run */
-    unsigned parallel;           /* 0: 8 connections in flight */
-    unsigned retries;            /* 0: 5 */
-    unsigned retry_base_ms;      /* 0: 500; tests set 1 */
-    unsigned connect_timeout_ms; /* 0: 15000 */
-    unsigned low_speed_seconds;  /* 0: 30 (below 1 KiB/s) */
-    bool offline;                /* every http(s) request fails with ENVM_NETWORK "offline" */
+    bool insecure;                  /* ssl_verify: false; warned about once per run */
+    unsigned parallel;              /* 0: 8 connections in flight */
+    unsigned retries;               /* 0: 5 */
+    unsigned retry_base_ms;         /* 0: 500; tests set 1 */
+    unsigned connect_timeout_ms;    /* 0: 15000 */
+    unsigned low_speed_seconds;     /* 0: 30 (below 1 KiB/s) */
+    bool offline;                   /* every http(s) request fails with ENVM_NETWORK "offline" */
     const char *const *environment; /* for *_PROXY, SSL_CERT_FILE …; NULL: none */
     const struct envm_sink *sink;
 };
@@ -54,14 +54,14 @@ enum envm_code envm_downloader_new(const struct envm_net_config *config,
 void envm_downloader_free(struct envm_downloader *downloader);
 
 struct envm_download {
-    envm_str url;        /* clean */
-    envm_str etag;       /* conditional request when not empty */
+    envm_str url;  /* clean */
+    envm_str etag; /* conditional request when not empty */
     envm_str last_modified;
     uint64_t size_limit; /* more bytes than this fail at once; 0: 8 GiB */
     bool has_expected_size;
     uint64_t expected_size; /* a longer body is ENVM_INTEGRITY at expected+1 */
-    envm_str label;      /* for progress */
-    int fd;              /* where the body goes (written from offset 0); the caller's */
+    envm_str label;         /* for progress */
+    int fd;                 /* where the body goes (written from offset 0); the caller's */
     /* Called on the engine's thread for each chunk, after it was written; may be NULL. Called with
      * len 0 and bytes NULL when a retry starts over: forget what came before. */
     void (*on_bytes)(void *user, const void *bytes, size_t len);
