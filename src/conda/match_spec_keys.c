@@ -371,12 +371,16 @@ enum envm_code envm_match_spec_parse_keys(struct envm_arena *arena, envm_str tex
 {
     struct key_reader r = {.text = text};
     envm_str channel = {0}, subdir = {0};
+    uint32_t seen = 0;
 
     skip_separators(&r);
     while (r.at < r.text.len) {
         envm_str value;
         enum key key = KEY_UNKNOWN;
         ENVM_TRY(read_pair(arena, &r, &key, &value, err));
+        if (key != KEY_IGNORED && (seen & UINT32_C(1) << key))
+            return refuse(err, text, "a key stands twice in the brackets");
+        seen |= UINT32_C(1) << key;
         if (key == KEY_CHANNEL)
             channel = value;
         else if (key == KEY_SUBDIR)
