@@ -16,7 +16,8 @@
 #endif
 
 #define ENVM_MUST_CHECK __attribute__((warn_unused_result))
-#define ENVM_PRINTF(format_index, first_arg) __attribute__((format(printf, format_index, first_arg)))
+#define ENVM_PRINTF(format_index, first_arg)                                                       \
+    __attribute__((format(printf, format_index, first_arg)))
 
 #ifdef __cplusplus
 extern "C" {

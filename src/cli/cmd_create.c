@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/str.h"
+#include "cli/command.h"
+
+struct create_args {
+    const char *name, *prefix, *file, *channel_priority, *platform, *lock_file;
+    struct text_list channels;
+    bool override_channels, locked, frozen, force, dry_run, verify, no_pip, add_pip, yes;
+};
+
+#define AT(member) offsetof(struct create_args, member)
+
+static const struct option_row rows[] = {
+    {'n', "name", OPTION_TEXT, AT(name), "NAME", "name of the environment"},
+    {'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"},
+    {'f', "file", OPTION_TEXT, AT(file), "FILE",
+     "environment file, lock, @EXPLICIT list or list of specs"},
+    {'c', "channel", OPTION_LIST, AT(channels), "CHANNEL",
+     "channel to take packages from, before the file's; may be repeated"},
+    {0, "override-channels", OPTION_FLAG, AT(override_channels), NULL,
+     "do not append the configured default channels"},
+    {0, "channel-priority", OPTION_TEXT, AT(channel_priority), "PRIORITY",
+     "strict (default), flexible or disabled"},
+    {0, "platform", OPTION_TEXT, AT(platform), "PLATFORM", "make it for another platform"},
+    {0, "lock", OPTION_TEXT, AT(lock_file), "FILE",
+     "the lock (default: beside the environment file)"},
+    {0, "locked", OPTION_FLAG, AT(locked), NULL, "fail (12) unless the lock satisfies the file"},
+    {0, "frozen", OPTION_FLAG, AT(frozen), NULL, "install the lock as it is"},
+    {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every byte back before it appears"},
+    {0, "force", OPTION_FLAG, AT(force), NULL, "replace an existing environment"},
+    {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would be installed"},
+    {0, "no-pip", OPTION_FLAG, AT(no_pip), NULL, "leave a pip: section out instead of refusing it"},
+    {0, "add-pip", OPTION_FLAG, AT(add_pip), NULL, "make python depend on pip, as conda does"},
+    {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
+    {0, NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+static const char *lock_state_name(enum envm_lock_state state)
+{
+    switch (state) {
+    case ENVM_LOCK_NONE:
+        return "none";
+    case ENVM_LOCK_REUSED:
+        return "reused";
+    case ENVM_LOCK_WRITTEN:
+        return "written";
+    case ENVM_LOCK_UNCHANGED:
+        return "unchanged";
+    }
+    return "none";
+}
+
+static void report_json(struct cli *cli, const struct create_args *args,
+                        const struct envm_create_report *report)
+{
+    struct envm_json_writer *w = &cli->json;
+
+    envm_json_field_bool(w, "dry_run", args->dry_run);
+    envm_json_field_str(w, "prefix", report->prefix);
+    envm_json_field_str(w, "platform", report->platform);
+    envm_json_field_bool(w, "already_there", report->already_there);
+    envm_json_key(w, "tree");
+    if (report->tree.known) {
+        struct envm_hex_text hex = envm_sha256_hex(&report->tree);
+        char text[80];
+
+        snprintf(text, sizeof(text), "sha256:%s", hex.text);
+        envm_json_put_cstr(w, text);
+    } else {
+        envm_json_put_null(w);
+    }
+    envm_json_field_cstr(w, "lock", lock_state_name(report->lock_state));
+    envm_json_field_str(w, "lock_path", report->lock_path);
+    envm_json_field_u64(w, "downloaded", report->downloaded);
+    envm_json_field_list(w, "stale", report->stale);
+    envm_json_field_list(w, "moved", report->moved);
+    envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
+    envm_json_field_list(w, "omitted_pip", report->omitted_pip);
+    envm_cli_json_packages(w, "packages", report->packages);
+    envm_cli_json_packages(w, "virtual_packages", report->virtual_packages);
+}
+
+static void note_list(struct cli *cli, const char *title, struct envm_str_list list)
+{
+    if (list.count == 0)
+        return;
+    envm_cli_note(cli, "%s", title);
+    for (size_t i = 0; i < list.count; i++)
+        envm_cli_note(cli, "  %.*s", ENVM_STR_ARGS(list.items[i]));
+}
+
+static void note_moves(struct cli *cli, const struct envm_create_report *report)
+{
+    note_list(cli,
+              "the lock did not satisfy the file and was solved again, because:", report->stale);
+    if (report->stale.count > 0 && report->moved.count == 0)
+        envm_cli_note(cli, "no package moved");
+    note_list(cli, "what moved:", report->moved);
+}
+
+static void report_text(struct cli *cli, const struct create_args *args,
+                        const struct envm_create_report *report)
+{
+    note_moves(cli, report);
+    if (args->dry_run) {
+        envm_cli_print_packages(report->packages);
+        envm_cli_note(cli, "%zu packages would be installed for %.*s; nothing was changed",
+                      report->packages.count, ENVM_STR_ARGS(report->platform));
+        return;
+    }
+    note_list(cli, "link scripts that were not run:", report->skipped_scripts);
+    note_list(cli, "pip requirements that were left out (--no-pip):", report->omitted_pip);
+    if (report->already_there) {
+        envm_cli_note(cli, "%.*s already is what was asked for: nothing to do",
+                      ENVM_STR_ARGS(report->prefix));
+        return;
+    }
+    if (report->lock_state == ENVM_LOCK_WRITTEN)
+        envm_cli_note(cli, "lock written to %.*s", ENVM_STR_ARGS(report->lock_path));
+    envm_cli_note(cli, "%zu packages installed into %.*s", report->packages.count,
+                  ENVM_STR_ARGS(report->prefix));
+    if (report->name.len > 0)
+        envm_cli_note(cli, "use it: envm activate %.*s", ENVM_STR_ARGS(report->name));
+    else
+        envm_cli_note(cli, "use it: envm activate '%.*s'", ENVM_STR_ARGS(report->prefix));
+}
+
+static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
+{
+    const struct create_args *args = values;
+    struct envm_create_report report = {0};
+    const struct envm_create_options options = {
+        .target = {.name = args->name, .prefix = args->prefix},
+        .request = {.file = args->file,
+                    .specs = cli->words.items,
+                    .spec_count = cli->words.count,
+                    .channels = args->channels.items,
+                    .channel_count = args->channels.count,
+                    .override_channels = args->override_channels,
+                    .channel_priority = args->channel_priority,
+                    .platform = args->platform,
+                    .lock_file = args->lock_file,
+                    .no_pip = args->no_pip,
+                    .add_pip = args->add_pip},
+        .locked = args->locked,
+        .frozen = args->frozen,
+        .force = args->force,
+        .dry_run = args->dry_run,
+        .verify = args->verify,
+        .command_line = envm_cli_command_line(cli),
+    };
+    enum envm_code code;
+
+    ENVM_TRY(envm_cli_context(cli, err));
+    code = envm_create(cli->context, cli->memory, &options, &report, err);
+    if (code == ENVM_UNSATISFIABLE && cli->common.json && report.explanation.json.len > 0) {
+        envm_json_key(&cli->json, "explanation");
+        envm_json_put_raw(&cli->json, report.explanation.json);
+    }
+    if (code == ENVM_UNSATISFIABLE && !cli->common.json && report.explanation.text.len > 0) {
+        envm_free(err->text);
+        err->text = envm_strdup(report.explanation.text.ptr);
+    }
+    if (code == ENVM_STALE_LOCK && report.stale.count > 1)
+        note_list(cli, "the lock does not satisfy the file:", report.stale);
+    ENVM_TRY(code);
+    if (cli->common.json)
+        report_json(cli, args, &report);
+    else
+        report_text(cli, args, &report);
+    return ENVM_OK;
+}
+
+const struct command envm_cmd_create = {
+    .name = "create",
+    .summary = "make an environment",
+    .usage = "[-n NAME | -p PATH] [-f FILE] [SPEC…]",
+    .text = "Makes an environment from an environment file, a lock, an @EXPLICIT list or specs. "
+            "From an\n"
+            "environment file it reuses the lock beside it (env.yaml: env.lock) while that "
+            "satisfies the\n"
+            "file; otherwise it solves, starting from the old lock, and writes the lock. An "
+            "environment\n"
+            "that already is what was asked for is left alone.",
+    .examples = "  envm create -n science -f env.yaml\n"
+                "  envm create -n tools -c conda-forge python=3.12 'numpy>=2'\n"
+                "  envm create -p ./env -f env.lock\n"
+                "  envm create -p ./env -f env.yaml --locked      in CI",
+    .rows = rows,
+    .args_size = sizeof(struct create_args),
+    .run = run,
+};

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the subcommands have in common: the table, the common options, output and the way out.
+ */
+#ifndef ENVM_CLI_COMMAND_H
+#define ENVM_CLI_COMMAND_H
+
+#include <stdio.h>
+
+#include <envm.h>
+
+#include "base/buf.h"
+#include "cli/options.h"
+#include "codec/json_writer.h"
+
+struct common_args {
+    bool help, json, quiet, verbose, offline, no_config, insecure, require_hashes;
+    const char *root, *cache, *ca_bundle, *link_mode, *durability;
+    unsigned threads;
+};
+
+struct progress_ui;
+
+/* One run of the program. */
+struct cli {
+    const char *program; /* argv[0] as the kernel found it, absolute */
+    int argc;
+    char **argv; /* of the program, for the history */
+    const char *const *environment;
+    const struct command *command;
+    struct common_args common;
+    struct text_list words;
+    struct envm_memory *memory;
+    struct envm_context *context; /* made by envm_cli_context */
+    struct progress_ui *progress;
+    struct envm_buf json_text; /* the object of --json, open until the end */
+    struct envm_json_writer json;
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* one line */
+    const char *usage;   /* behind "envm NAME" */
+    const char *text;    /* a paragraph or two */
+    const char *examples;
+    const struct option_row *rows;
+    size_t args_size;  /* of the struct that rows point into */
+    bool stop_at_word; /* words may look like options: run */
+    enum envm_code (*run)(struct cli *cli, void *args, struct envm_error *err);
+};
+
+extern const struct command *const envm_commands[]; /* ends with NULL */
+extern const struct option_row envm_common_rows[];
+
+/* Makes cli->context from the common options, once. */
+enum envm_code envm_cli_context(struct cli *cli, struct envm_error *err);
+/* The command line as text, quoted where needed, credentials redacted; in cli->memory. */
+const char *envm_cli_command_line(struct cli *cli);
+/* Prints help for a command, or the overview for NULL, to stdout. */
+void envm_cli_help(const struct command *command);
+/* The rows of all commands, one a line, for the check of the manual. */
+void envm_cli_print_option_rows(void);
+
+/* A package as the "packages" array of --json has it. */
+void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record);
+void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
+                            struct envm_record_view packages);
+/* Columns: name, version, build, channel. */
+void envm_cli_print_packages(struct envm_record_view packages);
+/* "1.2 MB" into a buffer of 16 bytes. */
+void envm_cli_format_size(uint64_t bytes, char buffer[16]);
+/* A line of notes to stderr unless --quiet or --json. */
+void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
+
+extern const struct command envm_cmd_create, envm_cmd_lock, envm_cmd_list, envm_cmd_info,
+    envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate, envm_cmd_hook,
+    envm_cmd_run, envm_cmd_plumbing, envm_cmd_version;
+
+#endif

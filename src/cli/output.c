@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What several commands print.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/hex.h"
+#include "base/str.h"
+#include "cli/command.h"
+#include "cli/progress_ui.h"
+
+void envm_cli_format_size(uint64_t bytes, char buffer[16])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(buffer, 16, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void envm_cli_note(struct cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    if (cli->common.quiet || cli->common.json)
+        return;
+    if (cli->progress)
+        envm_progress_ui_clear(cli->progress);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record)
+{
+    struct envm_hex_text sha256 = envm_sha256_hex(&record->sha256);
+    struct envm_hex_text md5 = envm_md5_hex(&record->md5);
+
+    envm_json_open_object(w);
+    envm_json_field_str(w, "name", record->name);
+    envm_json_field_str(w, "version", record->version);
+    envm_json_field_str(w, "build", record->build);
+    envm_json_field_u64(w, "build_number", record->build_number);
+    envm_json_field_str(w, "channel", record->channel);
+    envm_json_field_str(w, "subdir", record->subdir);
+    envm_json_field_str(w, "url", record->url);
+    envm_json_field_cstr(w, "sha256", record->sha256.known ? sha256.text : NULL);
+    envm_json_field_cstr(w, "md5", record->md5.known ? md5.text : NULL);
+    envm_json_key(w, "size");
+    if (record->has_size)
+        envm_json_put_u64(w, record->size);
+    else
+        envm_json_put_null(w);
+    envm_json_close_object(w);
+}
+
+void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
+                            struct envm_record_view packages)
+{
+    envm_json_key(w, key);
+    envm_json_open_array(w);
+    for (size_t i = 0; i < packages.count; i++)
+        envm_cli_json_package(w, packages.items[i]);
+    envm_json_close_array(w);
+}
+
+static int widest(int width, envm_str text)
+{
+    return text.len > (size_t)width ? (int)(text.len > 60 ? 60 : text.len) : width;
+}
+
+void envm_cli_print_packages(struct envm_record_view packages)
+{
+    int name = 4;
+    int version = 7;
+    int build = 5;
+
+    for (size_t i = 0; i < packages.count; i++) {
+        name = widest(name, packages.items[i]->name);
+        version = widest(version, packages.items[i]->version);
+        build = widest(build, packages.items[i]->build);
+    }
+    for (size_t i = 0; i < packages.count; i++) {
+        const struct envm_package_record *record = packages.items[i];
+
+        printf("%-*.*s  %-*.*s  %-*.*s  %.*s\n", name, ENVM_STR_ARGS(record->name), version,
+               ENVM_STR_ARGS(record->version), build, ENVM_STR_ARGS(record->build),
+               ENVM_STR_ARGS(record->channel));
+    }
+}

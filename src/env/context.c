@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "env/context.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "codec/url.h"
+#include "lock/lockfile_explicit.h"
+#include "sys/fs.h"
+
+void envm_on_out_of_memory(void (*handler)(size_t size))
+{
+    envm_set_out_of_memory_handler(handler);
+}
+
+const char *envm_version_string(void)
+{
+    return ENVM_VERSION;
+}
+
+struct envm_memory *envm_memory_new(void)
+{
+    return envm_alloc_zero(1, sizeof(struct envm_memory));
+}
+
+void envm_memory_free(struct envm_memory *memory)
+{
+    if (!memory)
+        return;
+    envm_arena_release(&memory->arena);
+    envm_free(memory);
+}
+
+envm_str envm_redact(struct envm_memory *memory, envm_str text)
+{
+    return envm_url_redact(&memory->arena, text);
+}
+
+/* --- the serialised sink ------------------------------------------------------------------ */
+
+static void sink_log(void *user, enum envm_log_level level, const char *text)
+{
+    struct envm_context *context = user;
+
+    pthread_mutex_lock(&context->sink_mutex);
+    if (context->caller.log) {
+        ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
+        /* The one place that every message passes on its way out. */
+        context->caller.log(context->caller.user, level,
+                            envm_cstr(&arena, envm_url_redact(&arena, envm_str_from(text))));
+    }
+    pthread_mutex_unlock(&context->sink_mutex);
+}
+
+static void sink_progress(void *user, const struct envm_progress *event)
+{
+    struct envm_context *context = user;
+
+    pthread_mutex_lock(&context->sink_mutex);
+    if (context->caller.progress)
+        context->caller.progress(context->caller.user, event);
+    pthread_mutex_unlock(&context->sink_mutex);
+}
+
+static bool sink_cancelled(void *user)
+{
+    struct envm_context *context = user;
+
+    return context->caller.cancelled && context->caller.cancelled(context->caller.user);
+}
+
+/* --- making a context --------------------------------------------------------------------- */
+
+static const char *home_directory(struct envm_context *context)
+{
+    const char *home = envm_environ_get(context->environment, "HOME");
+    struct passwd entry;
+    struct passwd *found = NULL;
+    char *buffer;
+
+    if (home && home[0] == '/')
+        return home;
+    buffer = envm_arena_alloc(&context->arena, 4096);
+    if (getpwuid_r(getuid(), &entry, buffer, 4096, &found) == 0 && found && found->pw_dir &&
+        found->pw_dir[0] == '/')
+        return found->pw_dir;
+    return NULL;
+}
+
+/* explicit option, else $VARIABLE, else $XDG/envm, else ~/FALLBACK */
+static enum envm_code choose_directory(struct envm_context *context, const char *option,
+                                       const char *variable, const char *xdg_variable,
+                                       const char *fallback, envm_str *ret_path,
+                                       struct envm_error *err)
+{
+    const char *value = option ? option : envm_environ_get(context->environment, variable);
+    const char *xdg = envm_environ_get(context->environment, xdg_variable);
+    const char *home;
+
+    if (value && *value)
+        return envm_fs_absolute(
+            &context->arena,
+            envm_expand_variables(&context->arena, envm_str_from(value), context->environment).ptr,
+            ret_path, err);
+    if (xdg && xdg[0] == '/') {
+        *ret_path = envm_arena_printf(&context->arena, "%s/envm", xdg);
+        return ENVM_OK;
+    }
+    home = home_directory(context);
+    if (!home) {
+        (void)envm_fail(err, ENVM_USAGE, "there is no home directory (HOME is not set)");
+        return envm_error_hint(err, ENVM_USAGE, "set HOME, or %s to a directory", variable);
+    }
+    *ret_path = envm_arena_printf(&context->arena, "%s/%s", home, fallback);
+    return ENVM_OK;
+}
+
+static envm_str choose_text(struct envm_context *context, const char *option, envm_str configured)
+{
+    return option && *option ? envm_arena_str(&context->arena, envm_str_from(option)) : configured;
+}
+
+static enum envm_code check_choice(const char *option, const char *choices, const char *what,
+                                   struct envm_error *err)
+{
+    envm_str rest = envm_str_from(choices);
+    envm_str choice;
+
+    while (option && envm_str_split_next(&rest, '|', &choice)) {
+        if (envm_str_equal_c(choice, option))
+            return ENVM_OK;
+    }
+    return option ? envm_fail(err, ENVM_USAGE, "%s has to be one of %s, not \"%s\"", what, choices,
+                              option)
+                  : ENVM_OK;
+}
+
+static enum envm_code setup(struct envm_context *context,
+                            const struct envm_context_options *options, struct envm_error *err)
+{
+    struct envm_config *config = &context->config;
+
+    ENVM_TRY(check_choice(options->link_mode, "auto|hardlink|reflink|copy", "--link-mode", err));
+    ENVM_TRY(check_choice(options->durability, "batch|none|full", "--durability", err));
+    context->environment = envm_environ_from(&context->arena, options->environment);
+    ENVM_TRY(envm_config_load(&context->arena, context->environment, options->no_config,
+                              &context->sink, config, err));
+    config->offline |= options->offline;
+    config->require_hashes |= options->require_hashes;
+    config->link_mode = choose_text(context, options->link_mode,
+                                    config->always_copy ? ENVM_STR("copy") : config->link_mode);
+    config->durability = choose_text(context, options->durability, config->durability);
+    context->threads = options->threads;
+    context->insecure = options->insecure || envm_str_equal_c(config->ssl_verify, "false");
+    context->ca_bundle = options->ca_bundle;
+    ENVM_TRY(choose_directory(context, options->root, "ENVM_ROOT", "XDG_DATA_HOME",
+                              ".local/share/envm", &context->root, err));
+    return choose_directory(context, options->cache, "ENVM_CACHE", "XDG_CACHE_HOME", ".cache/envm",
+                            &context->cache, err);
+}
+
+enum envm_code envm_context_new(const struct envm_context_options *options,
+                                struct envm_context **ret_context, struct envm_error *err)
+{
+    struct envm_context *context = envm_alloc_zero(1, sizeof(*context));
+    enum envm_code code;
+
+    context->cache_fd = -1;
+    context->caller = options->sink;
+    context->sink = (struct envm_sink){
+        .user = context, .log = sink_log, .progress = sink_progress, .cancelled = sink_cancelled};
+    pthread_mutex_init(&context->sink_mutex, NULL);
+    code = setup(context, options, err);
+    if (code != ENVM_OK) {
+        envm_context_free(context);
+        return code;
+    }
+    *ret_context = context;
+    return ENVM_OK;
+}
+
+void envm_context_free(struct envm_context *context)
+{
+    if (!context)
+        return;
+    if (context->gateway)
+        envm_gateway_free(context->gateway);
+    if (context->store)
+        envm_store_free(context->store);
+    if (context->downloader)
+        envm_downloader_free(context->downloader);
+    envm_close_fd(&context->cache_fd);
+    envm_vec_release(&context->credentials);
+    pthread_mutex_destroy(&context->sink_mutex);
+    envm_arena_release(&context->arena);
+    envm_free(context);
+}
+
+/* --- parts made at first use -------------------------------------------------------------- */
+
+enum envm_code envm_context_cache(struct envm_context *context, bool needed, struct envm_error *err)
+{
+    struct envm_error cause = {0};
+    enum envm_code code;
+
+    if (context->cache_fd >= 0 || (context->cache_tried && !needed))
+        return ENVM_OK;
+    context->cache_tried = true;
+    code = envm_fs_make_root(context->cache.ptr, 0700, &context->cache_fd, &cause);
+    if (code == ENVM_OK)
+        return ENVM_OK;
+    if (!needed) {
+        envm_error_release(&cause);
+        return ENVM_OK;
+    }
+    envm_error_move(err, &cause);
+    (void)envm_wrap(err, code, "opening the cache");
+    return envm_error_hint(err, code, "set ENVM_CACHE to a directory that can be written");
+}
+
+static struct envm_net_config net_config(struct envm_context *context)
+{
+    const struct envm_config *config = &context->config;
+    bool is_path = config->ssl_verify.len > 0 && !envm_str_equal_c(config->ssl_verify, "true") &&
+                   !envm_str_equal_c(config->ssl_verify, "false");
+
+    return (struct envm_net_config){
+        .credentials = context->credentials.items,
+        .credential_count = context->credentials.count,
+        .proxies = config->proxies,
+        .proxy_count = config->proxy_count,
+        .ca_bundle = context->ca_bundle ? envm_str_from(context->ca_bundle)
+                     : is_path          ? config->ssl_verify
+                                        : (envm_str){0},
+        .client_cert = config->client_ssl_cert,
+        .client_key = config->client_ssl_cert_key,
+        .insecure = context->insecure,
+        .parallel = (unsigned)(config->fetch_threads > 64 ? 64 : config->fetch_threads),
+        .retries = (unsigned)(config->remote_max_retries > 50 ? 50 : config->remote_max_retries),
+        .connect_timeout_ms = (unsigned)(config->remote_connect_timeout_secs > 3600
+                                             ? 3600000
+                                             : config->remote_connect_timeout_secs * 1000),
+        .low_speed_seconds =
+            (unsigned)(config->remote_read_timeout_secs > 3600 ? 3600
+                                                               : config->remote_read_timeout_secs),
+        .offline = config->offline,
+        .environment = envm_environ_array(context->environment),
+        .sink = &context->sink,
+    };
+}
+
+enum envm_code envm_context_downloader(struct envm_context *context,
+                                       struct envm_downloader **ret_downloader,
+                                       struct envm_error *err)
+{
+    if (!context->downloader) {
+        struct envm_net_config config = net_config(context);
+
+        ENVM_TRY(envm_downloader_new(&config, &context->downloader, err));
+    }
+    *ret_downloader = context->downloader;
+    return ENVM_OK;
+}
+
+enum envm_code envm_context_gateway(struct envm_context *context, struct envm_gateway **ret_gateway,
+                                    struct envm_error *err)
+{
+    if (!context->gateway) {
+        struct envm_gateway_config config = {.offline = context->config.offline,
+                                             .use_only_tar_bz2 = context->config.use_only_tar_bz2,
+                                             .sink = &context->sink};
+
+        ENVM_TRY(envm_context_downloader(context, &config.downloader, err));
+        ENVM_TRY(envm_context_cache(context, false, err));
+        config.cache_fd = context->cache_fd;
+        ENVM_TRY(envm_gateway_new(&config, &context->gateway, err));
+    }
+    *ret_gateway = context->gateway;
+    return ENVM_OK;
+}
+
+enum envm_code envm_context_store(struct envm_context *context, struct envm_store **ret_store,
+                                  struct envm_error *err)
+{
+    if (!context->store) {
+        struct envm_store_config config = {.require_hashes = context->config.require_hashes,
+                                           .sink = &context->sink};
+
+        ENVM_TRY(envm_context_downloader(context, &config.downloader, err));
+        ENVM_TRY(envm_context_cache(context, true, err));
+        config.cache_fd = context->cache_fd;
+        ENVM_TRY(envm_store_new(&config, &context->store, err));
+    }
+    *ret_store = context->store;
+    return ENVM_OK;
+}
+
+/* --- channels ----------------------------------------------------------------------------- */
+
+static void keep_credential(struct envm_context *context, const struct envm_channel *channel)
+{
+    struct envm_credential credential = {0};
+
+    if (channel->user.len == 0 && channel->password.len == 0 && channel->token.len == 0)
+        return;
+    credential.url_prefix = envm_arena_str(&context->arena, channel->base_url);
+    credential.user = envm_arena_str(&context->arena, channel->user);
+    credential.password = envm_arena_str(&context->arena, channel->password);
+    credential.token = envm_arena_str(&context->arena, channel->token);
+    envm_vec_push(&context->credentials, credential);
+}
+
+static enum envm_code add_one(struct envm_context *context, struct envm_arena *arena, envm_str text,
+                              envm_str directory, struct envm_channel_vec *channels,
+                              struct envm_error *err)
+{
+    struct envm_channel_config config = {
+        .alias = context->config.channel_alias,
+        .current_directory = directory,
+        .custom_channels = context->config.custom_channels,
+        .custom_channel_count = context->config.custom_channel_count,
+        .default_channels = context->config.default_channels,
+    };
+    struct envm_channel channel = {0};
+
+    ENVM_TRY(envm_channel_parse(arena, text, &config, &channel, err));
+    for (size_t i = 0; i < channels->count; i++) {
+        if (envm_str_equal(channels->items[i].name, channel.name))
+            return ENVM_OK;
+    }
+    keep_credential(context, &channel);
+    envm_vec_push(channels, channel);
+    return ENVM_OK;
+}
+
+enum envm_code envm_context_add_channel(struct envm_context *context, struct envm_arena *arena,
+                                        envm_str text, envm_str directory,
+                                        struct envm_channel_vec *channels, struct envm_error *err)
+{
+    text = envm_expand_variables(arena, text, context->environment);
+    if (!envm_str_equal_c(text, "defaults"))
+        return add_one(context, arena, text, directory, channels, err);
+    for (size_t i = 0; i < context->config.default_channels.count; i++)
+        ENVM_TRY(add_one(context, arena, context->config.default_channels.items[i], directory,
+                         channels, err));
+    return ENVM_OK;
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `create`: from an input to an environment and its lock.
+ */
+#include <envm/environment.h>
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "conda/package_record.h"
+#include "conda/platform.h"
+#include "env/complete.h"
+#include "env/environments.h"
+#include "env/input.h"
+#include "env/lock_compose.h"
+#include "env/resolve.h"
+#include "prefix/prefix_record.h"
+#include "sys/fs.h"
+#include "txn/transaction_create.h"
+
+struct creation {
+    struct envm_context *context;
+    struct envm_arena *arena;
+    const struct envm_create_options *options;
+    struct envm_create_report *report;
+    struct envm_input input;
+    struct envm_record_list packages; /* dependency order */
+    struct envm_record_list virtual_packages;
+    struct envm_sha256 locked_tree; /* from the lock that is installed; may be unknown */
+    bool from_lock;                 /* packages are those of the lock, unchanged */
+    struct envm_lock_provenance *provenance;
+    size_t provenance_count;
+    envm_str lock_text; /* what the environment keeps, and what is written beside the file */
+};
+
+/* --- what to install ---------------------------------------------------------------------- */
+
+static enum envm_code stale(struct creation *c, struct envm_str_list reasons,
+                            struct envm_error *err)
+{
+    const char *path = c->input.lock_path.ptr;
+
+    c->report->stale = reasons;
+    (void)envm_fail(err, ENVM_STALE_LOCK, "%s does not satisfy %s: %.*s%s", path,
+                    c->options->request.file, ENVM_STR_ARGS(reasons.items[0]),
+                    reasons.count > 1 ? ", and more" : "");
+    (void)envm_error_where(err, ENVM_STALE_LOCK, "%s", path);
+    return envm_error_hint(err, ENVM_STALE_LOCK,
+                           "make it current with `envm lock -f %s` and commit the result",
+                           c->options->request.file);
+}
+
+static enum envm_code no_lock(struct creation *c, const char *option, struct envm_error *err)
+{
+    if (c->input.lock_path.len == 0)
+        (void)envm_fail(err, ENVM_STALE_LOCK, "%s needs an environment file with a lock beside it",
+                        option);
+    else
+        (void)envm_fail(err, ENVM_STALE_LOCK, "there is no lock at %s, which %s needs",
+                        c->input.lock_path.ptr, option);
+    return envm_error_hint(err, ENVM_STALE_LOCK, "make it with `envm lock -f %s`",
+                           c->options->request.file ? c->options->request.file : "env.yaml");
+}
+
+static void take_lock(struct creation *c, const struct envm_lock_platform *platform)
+{
+    c->packages = envm_dependency_order(c->arena, platform->packages);
+    c->locked_tree = platform->tree;
+    c->from_lock = true;
+    c->lock_text = c->input.lock_text;
+    c->report->lock_state = ENVM_LOCK_REUSED;
+    c->report->omitted_pip = c->input.lock.request.omitted_pip;
+}
+
+/* `--frozen` and a lock given as the file: only whether it fits this machine is asked. */
+static enum envm_code use_lock_as_it_is(struct creation *c, struct envm_error *err)
+{
+    const struct envm_lock_platform *platform =
+        envm_lockfile_platform(&c->input.lock, c->input.platform);
+    struct envm_lock_question question = envm_input_question(&c->input, c->virtual_packages);
+    struct envm_str_list reasons = {0};
+
+    if (!platform) {
+        (void)envm_fail(err, ENVM_STALE_LOCK, "%s holds no packages for %.*s",
+                        c->input.lock_path.ptr, ENVM_STR_ARGS(c->input.platform));
+        return envm_error_hint(err, ENVM_STALE_LOCK,
+                               "add the platform with `envm lock --platform %.*s`",
+                               ENVM_STR_ARGS(c->input.platform));
+    }
+    question.packages_only = true;
+    question.spec_count = 0;
+    ENVM_TRY(envm_lockfile_check(c->arena, &c->input.lock, &question, &reasons, err));
+    if (reasons.count > 0) {
+        c->report->stale = reasons;
+        (void)envm_fail(err, ENVM_STALE_LOCK, "%s cannot be installed here: %.*s",
+                        c->input.lock_path.ptr, ENVM_STR_ARGS(reasons.items[0]));
+        return envm_error_hint(err, ENVM_STALE_LOCK,
+                               "lock again on this machine, or set CONDA_OVERRIDE_… if the "
+                               "machine has what it seems to lack");
+    }
+    take_lock(c, platform);
+    return ENVM_OK;
+}
+
+static enum envm_code solve(struct creation *c, struct envm_record_list preferred,
+                            struct envm_error *err)
+{
+    struct envm_resolution resolution = {0};
+
+    ENVM_TRY(envm_resolve(c->context, c->arena, &c->input, preferred, &resolution,
+                          &c->report->explanation, err));
+    c->packages = resolution.packages;
+    c->provenance = resolution.provenance;
+    c->provenance_count = resolution.provenance_count;
+    c->report->omitted_pip = c->input.omitted_pip;
+    return ENVM_OK;
+}
+
+static enum envm_code use_lock_or_solve(struct creation *c, struct envm_error *err)
+{
+    struct envm_lock_question question = envm_input_question(&c->input, c->virtual_packages);
+    struct envm_lock_platform *platform =
+        c->input.has_lock ? envm_lockfile_platform(&c->input.lock, c->input.platform) : NULL;
+    struct envm_str_list reasons = {0};
+
+    if (!c->input.has_lock)
+        return c->options->locked ? no_lock(c, "--locked", err)
+                                  : solve(c, (struct envm_record_list){0}, err);
+    ENVM_TRY(envm_lockfile_check(c->arena, &c->input.lock, &question, &reasons, err));
+    if (reasons.count == 0) {
+        take_lock(c, platform);
+        return ENVM_OK;
+    }
+    if (c->options->locked)
+        return stale(c, reasons, err);
+    c->report->stale = reasons;
+    ENVM_TRY(solve(c, platform ? platform->packages : (struct envm_record_list){0}, err));
+    if (platform)
+        c->report->moved = envm_lock_moves(c->arena, "", platform->packages, c->packages);
+    return ENVM_OK;
+}
+
+static enum envm_code use_explicit(struct creation *c, struct envm_error *err)
+{
+    c->packages = c->input.explicit_records;
+    if (c->options->locked || c->options->frozen)
+        return no_lock(c, c->options->locked ? "--locked" : "--frozen", err);
+    if (c->options->dry_run)
+        return ENVM_OK;
+    ENVM_TRY(
+        envm_complete_records(c->context, c->arena, ENVM_COMPLETE_INDEX, &c->packages, NULL, err));
+    for (size_t i = 0; i < c->packages.count; i++) {
+        const struct envm_package_record *record = c->packages.items[i];
+
+        if (!envm_str_equal_c(record->subdir, "noarch") &&
+            !envm_str_equal(record->subdir, c->input.platform)) {
+            (void)envm_fail(err, ENVM_UNSATISFIABLE, "%.*s is for %.*s, not for %.*s",
+                            ENVM_STR_ARGS(record->file_name), ENVM_STR_ARGS(record->subdir),
+                            ENVM_STR_ARGS(c->input.platform));
+            return envm_error_hint(err, ENVM_UNSATISFIABLE,
+                                   "pass --platform %.*s to make an environment for that platform",
+                                   ENVM_STR_ARGS(record->subdir));
+        }
+    }
+    c->packages = envm_dependency_order(c->arena, c->packages);
+    return ENVM_OK;
+}
+
+static enum envm_code choose_packages(struct creation *c, struct envm_error *err)
+{
+    ENVM_TRY(
+        envm_resolve_virtual(c->context, c->arena, c->input.platform, &c->virtual_packages, err));
+    if (c->input.kind == ENVM_INPUT_EXPLICIT)
+        return use_explicit(c, err);
+    if (c->input.kind == ENVM_INPUT_LOCK)
+        return use_lock_as_it_is(c, err);
+    if (c->options->frozen)
+        return c->input.has_lock ? use_lock_as_it_is(c, err) : no_lock(c, "--frozen", err);
+    return use_lock_or_solve(c, err);
+}
+
+/* --- the target --------------------------------------------------------------------------- */
+
+static enum envm_code find_target(struct creation *c, struct envm_error *err)
+{
+    struct envm_target target = c->options->target;
+    const struct envm_environment_spec *environment = &c->input.environment;
+
+    if (!target.name && !target.prefix && environment->name.len > 0)
+        target.name = envm_cstr(c->arena, environment->name);
+    else if (!target.name && !target.prefix && environment->prefix.len > 0)
+        target.prefix = envm_cstr(c->arena, environment->prefix);
+    if (!target.name && !target.prefix) {
+        /* A plan needs no place. */
+        if (c->options->dry_run)
+            return ENVM_OK;
+        (void)envm_fail(err, ENVM_USAGE, "the new environment has neither a name nor a path");
+        return envm_error_hint(err, ENVM_USAGE, "for example: envm create -n myenv -f env.yaml");
+    }
+    ENVM_TRY(envm_target_prefix(c->context, c->arena, &target, &c->report->prefix, err));
+    c->report->name = envm_prefix_name(c->context, c->report->prefix);
+    return ENVM_OK;
+}
+
+static bool is_same_set(const struct envm_prefix_record_list *installed,
+                        struct envm_record_list wanted)
+{
+    if (installed->count != wanted.count || installed->bad_files.count > 0)
+        return false;
+    for (size_t i = 0; i < wanted.count; i++) {
+        const struct envm_package_record *a = installed->items[i]->record;
+        const struct envm_package_record *b = wanted.items[i];
+
+        if (!envm_str_equal(a->name, b->name) || !envm_str_equal(a->version, b->version) ||
+            !envm_str_equal(a->build, b->build) || !envm_str_equal(a->subdir, b->subdir))
+            return false;
+        if (a->sha256.known && b->sha256.known && !envm_sha256_equal(&a->sha256, &b->sha256))
+            return false;
+    }
+    return true;
+}
+
+static enum envm_code compare_existing(struct creation *c, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct envm_prefix_record_list installed = {0};
+
+    ENVM_TRY(envm_fs_open_root(c->report->prefix.ptr, &fd, err));
+    ENVM_TRY(envm_prefix_records_load(c->arena, fd, false, &installed, err));
+    c->report->already_there = is_same_set(&installed, envm_name_order(c->arena, c->packages));
+    return ENVM_OK;
+}
+
+static enum envm_code check_target(struct creation *c, struct envm_error *err)
+{
+    const char *prefix = c->report->prefix.ptr;
+
+    switch (envm_prefix_state(c->report->prefix)) {
+    case ENVM_PREFIX_ABSENT:
+    case ENVM_PREFIX_EMPTY:
+        return ENVM_OK;
+    case ENVM_PREFIX_FOREIGN:
+        (void)envm_fail(err, ENVM_USAGE, "%s exists and is not an environment", prefix);
+        return envm_error_hint(err, ENVM_USAGE, "choose another place, or move it away");
+    case ENVM_PREFIX_ENVIRONMENT:
+        break;
+    }
+    if (c->options->force)
+        return ENVM_OK;
+    ENVM_TRY(compare_existing(c, err));
+    if (c->report->already_there)
+        return ENVM_OK;
+    (void)envm_fail(err, ENVM_USAGE, "an environment exists at %s and differs from what was asked",
+                    prefix);
+    return envm_error_hint(err, ENVM_USAGE,
+                           "make it equal to a lock with `envm sync`, or replace it with "
+                           "`envm create --force`");
+}
+
+/* --- installing --------------------------------------------------------------------------- */
+
+static struct envm_str_list requested_specs(struct creation *c,
+                                            const struct envm_package_record *record)
+{
+    envm_str *items = envm_arena_new_array(c->arena, envm_str, c->input.spec_count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->input.spec_count; i++) {
+        if (envm_str_equal(envm_match_spec_exact_name(c->input.specs[i]), record->name))
+            items[count++] = envm_match_spec_format(c->arena, c->input.specs[i]);
+    }
+    return (struct envm_str_list){items, count};
+}
+
+/* A lock given as the file knows what was asked for by its own request. */
+static enum envm_code take_specs_from_lock(struct creation *c, struct envm_error *err)
+{
+    const struct envm_str_list *texts = &c->input.lock.request.specs;
+    const struct envm_match_spec **specs;
+
+    if (c->input.kind != ENVM_INPUT_LOCK)
+        return ENVM_OK;
+    specs = envm_arena_new_array(c->arena, const struct envm_match_spec *, texts->count);
+    for (size_t i = 0; i < texts->count; i++)
+        ENVM_TRY(envm_match_spec_parse(c->arena, texts->items[i], &specs[i], err));
+    c->input.specs = specs;
+    c->input.spec_count = texts->count;
+    c->input.spec_texts = *texts;
+    return ENVM_OK;
+}
+
+static struct envm_lockfile compose(struct creation *c, const struct envm_create_result *result)
+{
+    struct envm_lock_block block = {
+        .platform = c->input.platform,
+        .packages = {envm_arena_new_array(c->arena, const struct envm_package_record *,
+                                          c->packages.count),
+                     c->packages.count},
+        .virtual_packages = c->virtual_packages,
+        .tree = result->tree,
+        .provenance = c->provenance,
+        .provenance_count = c->provenance_count,
+    };
+
+    for (size_t i = 0; i < c->packages.count; i++)
+        block.packages.items[i] = result->records[i];
+    return envm_lock_compose(c->arena, c->input.has_lock ? &c->input.lock : NULL, &c->input,
+                             &block);
+}
+
+static enum envm_code tree_differs(struct creation *c, const struct envm_create_result *result,
+                                   struct envm_error *err)
+{
+    (void)envm_fail(err, ENVM_INTEGRITY,
+                    "the installed tree has digest sha256:%s, but the lock says sha256:%s",
+                    envm_sha256_hex(&result->tree).text, envm_sha256_hex(&c->locked_tree).text);
+    (void)envm_error_where(err, ENVM_INTEGRITY, "%s", c->input.lock_path.ptr);
+    return envm_error_hint(err, ENVM_INTEGRITY,
+                           "every archive was the locked one, so the lock's tree line was changed "
+                           "or made by an envm that installs differently: lock again");
+}
+
+/* Everything is in place, nothing is visible: the last chance to refuse. */
+static enum envm_code finish(void *user, const struct envm_create_result *result,
+                             envm_str *ret_lock_text, struct envm_error *err)
+{
+    struct creation *c = user;
+
+    if (c->locked_tree.known && !envm_sha256_equal(&c->locked_tree, &result->tree))
+        return tree_differs(c, result, err);
+    if (!c->from_lock) {
+        struct envm_lockfile lock = compose(c, result);
+
+        ENVM_TRY(envm_lock_text(c->arena, &lock, true, &c->lock_text, err));
+    } else if (!c->locked_tree.known && c->input.kind == ENVM_INPUT_SPECS && !c->options->frozen) {
+        /* The lock came from `envm lock`, before any archive was seen: now the digest is known. */
+        envm_lockfile_platform(&c->input.lock, c->input.platform)->tree = result->tree;
+        ENVM_TRY(envm_lock_text(c->arena, &c->input.lock, true, &c->lock_text, err));
+    }
+    *ret_lock_text = c->lock_text;
+    return ENVM_OK;
+}
+
+static struct envm_create_package *plan_packages(struct creation *c)
+{
+    struct envm_create_package *packages =
+        envm_arena_new_array(c->arena, struct envm_create_package, c->packages.count);
+
+    for (size_t i = 0; i < c->packages.count; i++)
+        packages[i] = (struct envm_create_package){
+            .record = c->packages.items[i],
+            .requested_specs = requested_specs(c, c->packages.items[i]),
+        };
+    return packages;
+}
+
+static enum envm_link_mode link_mode(envm_str text)
+{
+    if (envm_str_equal_c(text, "hardlink"))
+        return ENVM_LINK_HARD;
+    if (envm_str_equal_c(text, "reflink"))
+        return ENVM_LINK_REFLINK;
+    return envm_str_equal_c(text, "copy") ? ENVM_LINK_COPY : ENVM_LINK_AUTO;
+}
+
+static enum envm_durability durability(envm_str text)
+{
+    if (envm_str_equal_c(text, "none"))
+        return ENVM_DURABILITY_NONE;
+    return envm_str_equal_c(text, "full") ? ENVM_DURABILITY_FULL : ENVM_DURABILITY_BATCH;
+}
+
+static enum envm_code install(struct creation *c, struct envm_error *err)
+{
+    const struct envm_config *config = &c->context->config;
+    bool lock_variables = c->from_lock;
+    struct envm_create_result result = {0};
+    struct envm_store *store;
+    const struct envm_create_plan plan = {
+        .prefix = c->report->prefix,
+        .platform = c->input.platform,
+        .packages = plan_packages(c),
+        .package_count = c->packages.count,
+        .variables = lock_variables ? c->input.lock.variables : c->input.environment.variables,
+        .variable_count =
+            lock_variables ? c->input.lock.variable_count : c->input.environment.variable_count,
+        .update_specs = c->input.spec_texts,
+        .command_line = envm_str_from(c->options->command_line),
+        .replace = c->options->force,
+        .verify = c->options->verify,
+        .link_mode = link_mode(config->link_mode),
+        .durability = durability(config->durability),
+        .threads = c->context->threads,
+        .sink = &c->context->sink,
+    };
+
+    ENVM_TRY(envm_context_store(c->context, &store, err));
+    ENVM_TRY(envm_transaction_create(c->arena, store, &plan, finish, c, &result, err));
+    c->report->tree = result.tree;
+    c->report->downloaded = result.downloaded;
+    c->report->skipped_scripts = result.skipped_scripts;
+    for (size_t i = 0; i < c->packages.count; i++)
+        c->packages.items[i] = result.records[i];
+    envm_registry_add(c->context, c->report->prefix);
+    return ENVM_OK;
+}
+
+static enum envm_code write_lock(struct creation *c, struct envm_error *err)
+{
+    if (c->input.lock_path.len == 0 || c->input.kind != ENVM_INPUT_SPECS) {
+        c->report->lock_state = c->from_lock ? ENVM_LOCK_REUSED : ENVM_LOCK_NONE;
+        return ENVM_OK;
+    }
+    c->report->lock_path = c->input.lock_path;
+    if (c->input.has_lock && envm_str_equal(c->lock_text, c->input.lock_text)) {
+        c->report->lock_state = c->from_lock ? ENVM_LOCK_REUSED : ENVM_LOCK_UNCHANGED;
+        return ENVM_OK;
+    }
+    ENVM_TRY_WRAP(envm_fs_write_user_file(c->input.lock_path.ptr, c->lock_text, err), err,
+                  "the environment was made, but its lock could not be written");
+    c->report->lock_state = ENVM_LOCK_WRITTEN;
+    return ENVM_OK;
+}
+
+/* The environment is what a fresh solve asks for, so only its lock can be missing: made from the
+ * digest that the environment's own copy knows. */
+static enum envm_code write_lock_of_existing(struct creation *c, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct envm_lockfile kept = {0};
+    struct envm_lock_platform *platform;
+    struct envm_create_result result = {
+        .records = envm_arena_new_array(c->arena, struct envm_package_record *, c->packages.count)};
+    struct envm_lockfile lock;
+
+    if (c->from_lock || c->input.lock_path.len == 0 || c->input.kind != ENVM_INPUT_SPECS)
+        return ENVM_OK;
+    ENVM_TRY(envm_fs_open_root(c->report->prefix.ptr, &fd, err));
+    ENVM_TRY(
+        envm_complete_records(c->context, c->arena, ENVM_COMPLETE_HASHES, &c->packages, NULL, err));
+    if (envm_fs_read_at(fd, ENVM_RELPATH("conda-meta/envm.lock"), &text, NULL) == ENVM_OK &&
+        envm_lockfile_read(c->arena, envm_arena_str(c->arena, envm_buf_str(&text)), "envm.lock",
+                           &kept, NULL) == ENVM_OK) {
+        platform = envm_lockfile_platform(&kept, c->input.platform);
+        if (platform)
+            result.tree = platform->tree;
+    }
+    for (size_t i = 0; i < c->packages.count; i++)
+        result.records[i] = envm_package_record_copy(c->arena, c->packages.items[i]);
+    lock = compose(c, &result);
+    ENVM_TRY(envm_lock_text(c->arena, &lock, true, &c->lock_text, err));
+    return write_lock(c, err);
+}
+
+static struct envm_record_view view(struct envm_arena *arena, struct envm_record_list records)
+{
+    struct envm_record_list sorted = envm_name_order(arena, records);
+
+    for (size_t i = 0; i < sorted.count; i++)
+        sorted.items[i] = envm_package_record_copy(arena, sorted.items[i]);
+    return (struct envm_record_view){sorted.items, sorted.count};
+}
+
+static enum envm_code create(struct creation *c, struct envm_error *err)
+{
+    const struct envm_request *request = &c->options->request;
+
+    if (c->options->locked && c->options->frozen)
+        return envm_fail(err, ENVM_USAGE, "--locked and --frozen exclude each other");
+    if (!request->file && request->spec_count == 0 && (c->options->locked || c->options->frozen)) {
+        c->input.lock_path = (envm_str){0};
+        return no_lock(c, c->options->locked ? "--locked" : "--frozen", err);
+    }
+    ENVM_TRY(envm_input_read(c->context, c->arena, request, request->platform, &c->input, err));
+    c->report->platform = c->input.platform;
+    ENVM_TRY(find_target(c, err));
+    ENVM_TRY(choose_packages(c, err));
+    ENVM_TRY(take_specs_from_lock(c, err));
+    c->report->packages = view(c->arena, c->packages);
+    c->report->virtual_packages = view(c->arena, c->virtual_packages);
+    c->report->tree = c->locked_tree;
+    if (c->options->dry_run)
+        return ENVM_OK;
+    ENVM_TRY(check_target(c, err));
+    if (c->report->already_there)
+        return write_lock_of_existing(c, err);
+    ENVM_TRY(install(c, err));
+    c->report->packages = view(c->arena, c->packages);
+    return write_lock(c, err);
+}
+
+enum envm_code envm_create(struct envm_context *context, struct envm_memory *memory,
+                           const struct envm_create_options *options,
+                           struct envm_create_report *ret_report, struct envm_error *err)
+{
+    struct creation c = {
+        .context = context, .arena = &memory->arena, .options = options, .report = ret_report};
+
+    *ret_report = (struct envm_create_report){0};
+    return create(&c, err);
+}

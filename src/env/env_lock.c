@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `lock`: solve for one or several platforms and write the lock, without installing.
+ */
+#include <stdlib.h>
+
+#include <envm/environment.h>
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "conda/package_record.h"
+#include "conda/platform.h"
+#include "env/complete.h"
+#include "env/input.h"
+#include "env/lock_compose.h"
+#include "env/lock_tree.h"
+#include "env/resolve.h"
+#include "sys/fs.h"
+
+struct locking {
+    struct envm_context *context;
+    struct envm_arena *arena;
+    const struct envm_lock_options *options;
+    struct envm_lock_report *report;
+    struct envm_input first; /* read for the first platform */
+    struct envm_lockfile lock;
+    ENVM_VEC(envm_str) moved;
+    ENVM_VEC(envm_str) specs; /* of all platforms: selectors may make them differ */
+    struct envm_record_view *packages;
+    struct envm_sha256 *trees;
+};
+
+static struct envm_record_view view(struct envm_arena *arena, struct envm_record_list records)
+{
+    struct envm_record_list sorted = envm_name_order(arena, records);
+
+    for (size_t i = 0; i < sorted.count; i++)
+        sorted.items[i] = envm_package_record_copy(arena, sorted.items[i]);
+    return (struct envm_record_view){sorted.items, sorted.count};
+}
+
+/* -P, else `platforms:` of the file, else those of the lock, else this machine's. */
+static struct envm_str_list choose_platforms(struct locking *l)
+{
+    size_t given = l->options->platform_count;
+    size_t locked = l->first.has_lock ? l->first.lock.platform_count : 0;
+    envm_str *items = envm_arena_new_array(l->arena, envm_str, given + locked + 1);
+
+    for (size_t i = 0; i < given; i++)
+        items[i] = envm_arena_str(l->arena, envm_str_from(l->options->platforms[i]));
+    if (given > 0)
+        return (struct envm_str_list){items, given};
+    if (l->first.environment.platforms.count > 0)
+        return l->first.environment.platforms;
+    for (size_t i = 0; i < locked; i++)
+        items[i] = l->first.lock.platforms[i].platform;
+    if (locked > 0)
+        return (struct envm_str_list){items, locked};
+    items[0] = l->first.platform;
+    return (struct envm_str_list){items, 1};
+}
+
+static bool is_named(const struct locking *l, envm_str name)
+{
+    for (size_t i = 0; i < l->options->name_count; i++) {
+        if (envm_str_equal_nocase(envm_str_from(l->options->names[i]), name))
+            return true;
+    }
+    return l->options->name_count == 0;
+}
+
+/* What stays where it is: everything, but with --update the named packages (or all) are free. */
+static struct envm_record_list preferred(struct locking *l,
+                                         const struct envm_lock_platform *platform)
+{
+    struct envm_record_list list = {envm_arena_new_array(l->arena,
+                                                         const struct envm_package_record *,
+                                                         platform ? platform->packages.count : 0),
+                                    0};
+
+    for (size_t i = 0; platform && i < platform->packages.count; i++) {
+        if (!l->options->update || !is_named(l, platform->packages.items[i]->name))
+            list.items[list.count++] = platform->packages.items[i];
+    }
+    return list;
+}
+
+static enum envm_code check_names(struct locking *l, const struct envm_lock_platform *platform,
+                                  struct envm_error *err)
+{
+    for (size_t i = 0; i < l->options->name_count; i++) {
+        bool found = false;
+
+        for (size_t k = 0; platform && k < platform->packages.count; k++)
+            found |= envm_str_equal_nocase(platform->packages.items[k]->name,
+                                           envm_str_from(l->options->names[i]));
+        if (!found)
+            return envm_fail(err, ENVM_USAGE, "--update %s: the lock holds no package of that name",
+                             l->options->names[i]);
+    }
+    return ENVM_OK;
+}
+
+static void remember_specs(struct locking *l, struct envm_str_list texts)
+{
+    for (size_t i = 0; i < texts.count; i++) {
+        bool known = false;
+
+        for (size_t k = 0; !known && k < l->specs.count; k++)
+            known = envm_str_equal(l->specs.items[k], texts.items[i]);
+        if (!known)
+            envm_vec_push(&l->specs, texts.items[i]);
+    }
+}
+
+static bool same_packages(struct envm_record_list a, struct envm_record_list b)
+{
+    bool same = a.count == b.count;
+
+    for (size_t i = 0; same && i < a.count; i++)
+        same = envm_str_equal(a.items[i]->name, b.items[i]->name) &&
+               envm_sha256_equal(&a.items[i]->sha256, &b.items[i]->sha256);
+    return same;
+}
+
+static enum envm_code lock_platform(struct locking *l, size_t index, envm_str name,
+                                    struct envm_error *err)
+{
+    struct envm_lock_platform *old = envm_lockfile_platform(&l->lock, name);
+    struct envm_resolution resolution = {0};
+    struct envm_lock_block block = {.platform = name};
+    struct envm_input input = {0};
+
+    ENVM_TRY(envm_input_read(l->context, l->arena, &l->options->request, envm_cstr(l->arena, name),
+                             &input, err));
+    ENVM_TRY(check_names(l, old, err));
+    ENVM_TRY_WRAP(envm_resolve(l->context, l->arena, &input, preferred(l, old), &resolution,
+                               &l->report->explanation, err),
+                  err, "%.*s", ENVM_STR_ARGS(name));
+    remember_specs(l, input.spec_texts);
+    block.packages = envm_name_order(l->arena, resolution.packages);
+    block.virtual_packages = resolution.virtual_packages;
+    block.provenance = resolution.provenance;
+    block.provenance_count = resolution.provenance_count;
+    if (!l->options->dry_run)
+        ENVM_TRY(envm_complete_records(l->context, l->arena, ENVM_COMPLETE_HASHES, &block.packages,
+                                       NULL, err));
+    if (old && old->tree.known && same_packages(block.packages, old->packages))
+        block.tree = old->tree;
+    else if (!l->options->dry_run)
+        ENVM_TRY(envm_lock_tree(l->context, l->arena, name, &block.packages, l->options->fetch,
+                                &block.tree, err));
+    if (old) {
+        struct envm_str_list moved = envm_lock_moves(
+            l->arena, envm_arena_printf(l->arena, "%.*s: ", ENVM_STR_ARGS(name)).ptr, old->packages,
+            block.packages);
+
+        for (size_t i = 0; i < moved.count; i++)
+            envm_vec_push(&l->moved, moved.items[i]);
+    }
+    l->packages[index] = view(l->arena, block.packages);
+    l->trees[index] = block.tree;
+    l->lock = envm_lock_compose(l->arena, &l->lock, &input, &block);
+    return ENVM_OK;
+}
+
+static enum envm_code check(struct locking *l, struct envm_str_list platforms,
+                            struct envm_error *err)
+{
+    ENVM_VEC(envm_str) all = {0};
+    enum envm_code code = ENVM_OK;
+
+    if (!l->first.has_lock) {
+        (void)envm_fail(err, ENVM_STALE_LOCK, "there is no lock at %.*s",
+                        ENVM_STR_ARGS(l->first.lock_path));
+        return envm_error_hint(err, ENVM_STALE_LOCK, "make it with `envm lock`");
+    }
+    for (size_t i = 0; code == ENVM_OK && i < platforms.count; i++) {
+        struct envm_lock_question question;
+        struct envm_record_list virtual_packages = {0};
+        struct envm_str_list reasons = {0};
+        struct envm_input input = {0};
+        const char *name = envm_cstr(l->arena, platforms.items[i]);
+
+        code = envm_input_read(l->context, l->arena, &l->options->request, name, &input, err);
+        if (code == ENVM_OK)
+            code =
+                envm_resolve_virtual(l->context, l->arena, input.platform, &virtual_packages, err);
+        question = envm_input_question(&input, virtual_packages);
+        if (code == ENVM_OK)
+            code = envm_lockfile_check(l->arena, &input.lock, &question, &reasons, err);
+        for (size_t k = 0; code == ENVM_OK && k < reasons.count; k++)
+            envm_vec_push(&all, envm_arena_printf(l->arena, "%s: %.*s", name,
+                                                  ENVM_STR_ARGS(reasons.items[k])));
+    }
+    if (code == ENVM_OK && all.count > 0) {
+        l->report->stale =
+            envm_arena_str_list(l->arena, (struct envm_str_list){all.items, all.count});
+        code = envm_fail(err, ENVM_STALE_LOCK, "%.*s does not satisfy %s: %.*s%s",
+                         ENVM_STR_ARGS(l->first.lock_path), l->options->request.file,
+                         ENVM_STR_ARGS(all.items[0]), all.count > 1 ? ", and more" : "");
+        (void)envm_error_hint(err, code, "make it current with `envm lock -f %s`",
+                              l->options->request.file);
+    }
+    envm_vec_release(&all);
+    return code;
+}
+
+static enum envm_code write_result(struct locking *l, struct envm_error *err)
+{
+    envm_str text = {0};
+    size_t count = l->specs.count;
+
+    if (count > 1)
+        qsort(l->specs.items, count, sizeof(*l->specs.items), envm_str_compare_qsort);
+    l->lock.request.specs =
+        envm_arena_str_list(l->arena, (struct envm_str_list){l->specs.items, count});
+    if (l->options->dry_run) {
+        l->report->lock_state = ENVM_LOCK_NONE;
+        return ENVM_OK;
+    }
+    ENVM_TRY(envm_lock_text(l->arena, &l->lock, !l->options->no_provenance, &text, err));
+    if (l->first.has_lock && envm_str_equal(text, l->first.lock_text)) {
+        l->report->lock_state = ENVM_LOCK_UNCHANGED;
+        return ENVM_OK;
+    }
+    l->report->lock_state = ENVM_LOCK_WRITTEN;
+    return envm_fs_write_user_file(l->first.lock_path.ptr, text, err);
+}
+
+static enum envm_code lock(struct locking *l, struct envm_error *err)
+{
+    struct envm_str_list platforms;
+    const char *first = l->options->platform_count ? l->options->platforms[0] : NULL;
+
+    ENVM_TRY(envm_input_read(l->context, l->arena, &l->options->request, first, &l->first, err));
+    if (l->first.kind != ENVM_INPUT_SPECS)
+        return envm_fail(err, ENVM_USAGE, "%s already says exactly what to install",
+                         l->options->request.file);
+    if (l->first.lock_path.len == 0 && !l->options->dry_run) {
+        (void)envm_fail(err, ENVM_USAGE, "there is no file that the lock could stand beside");
+        return envm_error_hint(err, ENVM_USAGE,
+                               "give an environment file (-f env.yaml), or say "
+                               "where with -o FILE");
+    }
+    platforms = choose_platforms(l);
+    l->report->lock_path = l->first.lock_path;
+    l->report->platforms = platforms;
+    l->report->omitted_pip = l->first.omitted_pip;
+    if (l->options->check)
+        return check(l, platforms, err);
+    if (l->options->update && !l->first.has_lock)
+        return envm_fail(err, ENVM_USAGE, "--update: there is no lock at %.*s yet",
+                         ENVM_STR_ARGS(l->first.lock_path));
+    if (l->first.has_lock)
+        l->lock = l->first.lock;
+    l->packages = envm_arena_new_array(l->arena, struct envm_record_view, platforms.count);
+    l->trees = envm_arena_new_array(l->arena, struct envm_sha256, platforms.count);
+    for (size_t i = 0; i < platforms.count; i++)
+        ENVM_TRY(lock_platform(l, i, platforms.items[i], err));
+    l->report->packages = l->packages;
+    l->report->trees = l->trees;
+    l->report->moved =
+        envm_arena_str_list(l->arena, (struct envm_str_list){l->moved.items, l->moved.count});
+    return write_result(l, err);
+}
+
+enum envm_code envm_lock_environment(struct envm_context *context, struct envm_memory *memory,
+                                     const struct envm_lock_options *options,
+                                     struct envm_lock_report *ret_report, struct envm_error *err)
+{
+    struct locking l = {
+        .context = context, .arena = &memory->arena, .options = options, .report = ret_report};
+    enum envm_code code;
+
+    *ret_report = (struct envm_lock_report){0};
+    code = lock(&l, err);
+    envm_vec_release(&l.moved);
+    envm_vec_release(&l.specs);
+    return code;
+}

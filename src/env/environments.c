@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "env/environments.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/relpath.h"
+#include "conda/environment_spec.h"
+#include "lock/lockfile_explicit.h"
+#include "prefix/prefix_record.h"
+#include "sys/fs.h"
+#include "sys/fs_tree.h"
+
+#define REGISTRY_SIZE_MAX ((size_t)4 << 20)
+
+enum envm_code envm_target_prefix(struct envm_context *context, struct envm_arena *arena,
+                                  const struct envm_target *target, envm_str *ret_prefix,
+                                  struct envm_error *err)
+{
+    const char *active;
+
+    if (target->name && target->prefix)
+        return envm_fail(err, ENVM_USAGE, "give either a name (-n) or a path (-p), not both");
+    if (target->name) {
+        if (!envm_environment_name_is_valid(envm_str_from(target->name))) {
+            (void)envm_fail(err, ENVM_USAGE, "\"%s\" cannot be the name of an environment",
+                            target->name);
+            return envm_error_hint(err, ENVM_USAGE,
+                                   "use letters, digits, \"_\", \"-\" and \".\" (not base or "
+                                   "root), or -p for a path");
+        }
+        *ret_prefix = envm_arena_printf(arena, "%s/envs/%s", context->root.ptr, target->name);
+        return ENVM_OK;
+    }
+    active = envm_environ_get(context->environment, "CONDA_PREFIX");
+    if (target->prefix)
+        return envm_fs_absolute(
+            arena,
+            envm_expand_variables(arena, envm_str_from(target->prefix), context->environment).ptr,
+            ret_prefix, err);
+    if (active && active[0] == '/')
+        return envm_fs_absolute(arena, active, ret_prefix, err);
+    (void)envm_fail(err, ENVM_USAGE, "no environment was named and none is active");
+    return envm_error_hint(err, ENVM_USAGE, "name one: -n NAME or -p PATH");
+}
+
+envm_str envm_prefix_name(struct envm_context *context, envm_str prefix)
+{
+    size_t slash = envm_str_find_last_char(prefix, '/');
+    envm_str parent;
+
+    (void)context;
+    if (slash == SIZE_MAX)
+        return ENVM_STR("");
+    parent = envm_str_n(prefix.ptr, slash);
+    return envm_str_ends_with(parent, ENVM_STR("/envs")) ? envm_str_skip(prefix, slash + 1)
+                                                         : ENVM_STR("");
+}
+
+static enum envm_code count_entry(void *user, const struct envm_fs_entry *entry, bool *skip,
+                                  struct envm_error *err)
+{
+    (void)entry;
+    *skip = true;
+    *(bool *)user = true;
+    return envm_fail(err, ENVM_INTERRUPTED, "seen enough");
+}
+
+enum envm_prefix_state envm_prefix_state(envm_str prefix)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    enum envm_fs_kind kind = envm_fs_user_kind(prefix.ptr);
+    bool any = false;
+
+    if (kind == ENVM_FS_ABSENT)
+        return ENVM_PREFIX_ABSENT;
+    if (kind != ENVM_FS_DIRECTORY || envm_fs_open_root(prefix.ptr, &fd, NULL) != ENVM_OK)
+        return ENVM_PREFIX_FOREIGN;
+    if (envm_fs_stat(fd, ENVM_RELPATH("conda-meta/history"), &kind, NULL, NULL) == ENVM_OK &&
+        kind == ENVM_FS_FILE)
+        return ENVM_PREFIX_ENVIRONMENT;
+    (void)envm_fs_walk(fd, count_entry, &any, NULL);
+    return any ? ENVM_PREFIX_FOREIGN : ENVM_PREFIX_EMPTY;
+}
+
+enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,
+                                envm_str prefix, int *ret_fd, struct envm_error *err)
+{
+    (void)context;
+    (void)arena;
+    switch (envm_prefix_state(prefix)) {
+    case ENVM_PREFIX_ENVIRONMENT:
+        return envm_fs_open_root(prefix.ptr, ret_fd, err);
+    case ENVM_PREFIX_ABSENT:
+        (void)envm_fail(err, ENVM_USAGE, "there is no environment at %s", prefix.ptr);
+        break;
+    case ENVM_PREFIX_EMPTY:
+    case ENVM_PREFIX_FOREIGN:
+        (void)envm_fail(err, ENVM_USAGE, "%s is not an environment (it has no conda-meta/history)",
+                        prefix.ptr);
+        break;
+    }
+    return envm_error_hint(err, ENVM_USAGE, "`envm env list` shows the environments");
+}
+
+enum envm_code envm_find_environment(struct envm_context *context, struct envm_memory *memory,
+                                     const struct envm_target *target, envm_str *ret_prefix,
+                                     struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    envm_str prefix = {0};
+
+    ENVM_TRY(envm_target_prefix(context, &memory->arena, target, &prefix, err));
+    ENVM_TRY(envm_prefix_open(context, &memory->arena, prefix, &fd, err));
+    *ret_prefix = prefix;
+    return ENVM_OK;
+}
+
+/* --- the shared list ---------------------------------------------------------------------- */
+
+static envm_str registry_path(struct envm_context *context, struct envm_arena *arena)
+{
+    const char *home = envm_environ_get(context->environment, "HOME");
+
+    return home && home[0] == '/' ? envm_arena_printf(arena, "%s/.conda/environments.txt", home)
+                                  : (envm_str){0};
+}
+
+struct envm_str_list envm_registry_read(struct envm_context *context, struct envm_arena *arena)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(REGISTRY_SIZE_MAX);
+    envm_str path = registry_path(context, arena);
+    envm_str rest;
+    envm_str line;
+    envm_str *items;
+    size_t count = 0;
+
+    if (path.len == 0 || envm_fs_user_kind(path.ptr) != ENVM_FS_FILE ||
+        envm_fs_read_user_file(path.ptr, &buf, NULL) != ENVM_OK)
+        return (struct envm_str_list){0};
+    rest = envm_arena_str(arena, envm_buf_str(&buf));
+    items = envm_arena_new_array(arena, envm_str, rest.len / 2 + 2);
+    while (envm_str_split_next(&rest, '\n', &line)) {
+        line = envm_str_trim(line);
+        if (line.len > 1 && line.ptr[0] == '/')
+            items[count++] = envm_arena_str(arena, line);
+    }
+    return (struct envm_str_list){items, count};
+}
+
+static void registry_write(struct envm_context *context, struct envm_arena *arena,
+                           struct envm_str_list list)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    ENVM_CLEANUP(envm_error) struct envm_error err = {0};
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    envm_str path = registry_path(context, arena);
+    const char *directory =
+        envm_cstr(arena, envm_str_n(path.ptr, path.len - strlen("/environments.txt")));
+
+    for (size_t i = 0; i < list.count; i++) {
+        envm_buf_add_str(&text, list.items[i]);
+        envm_buf_add_byte(&text, '\n');
+    }
+    if (envm_fs_make_root(directory, 0755, &fd, &err) != ENVM_OK ||
+        envm_fs_write_user_file(path.ptr, envm_buf_str(&text), &err) != ENVM_OK)
+        envm_sink_log(&context->sink, ENVM_LOG_DEBUG, "the list of environments: %s", err.text);
+}
+
+static struct envm_str_list without(struct envm_arena *arena, struct envm_str_list list,
+                                    envm_str prefix)
+{
+    envm_str *items = envm_arena_new_array(arena, envm_str, list.count + 1);
+    size_t count = 0;
+
+    for (size_t i = 0; i < list.count; i++) {
+        if (!envm_str_equal(list.items[i], prefix))
+            items[count++] = list.items[i];
+    }
+    return (struct envm_str_list){items, count};
+}
+
+void envm_registry_add(struct envm_context *context, envm_str prefix)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_str_list old = envm_registry_read(context, &arena);
+    struct envm_str_list list = without(&arena, old, prefix);
+    envm_str *items;
+
+    if (registry_path(context, &arena).len == 0 || list.count < old.count)
+        return;
+    items = envm_arena_new_array(&arena, envm_str, list.count + 1);
+    for (size_t i = 0; i < list.count; i++)
+        items[i] = list.items[i];
+    items[list.count] = prefix;
+    registry_write(context, &arena, (struct envm_str_list){items, list.count + 1});
+}
+
+void envm_registry_remove(struct envm_context *context, envm_str prefix)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_str_list old = envm_registry_read(context, &arena);
+    struct envm_str_list list = without(&arena, old, prefix);
+
+    if (list.count < old.count)
+        registry_write(context, &arena, list);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Names and prefixes: $ROOT/envs/NAME, the active environment, the list that conda's tools share.
+ */
+#ifndef ENVM_ENV_ENVIRONMENTS_H
+#define ENVM_ENV_ENVIRONMENTS_H
+
+#include <envm/environment.h>
+
+#include "env/context.h"
+
+/* Where the target is or would be, absolute. Neither name nor prefix: the active environment
+ * ($CONDA_PREFIX), else ENVM_USAGE. Nothing is looked up on disk. */
+enum envm_code envm_target_prefix(struct envm_context *context, struct envm_arena *arena,
+                                  const struct envm_target *target, envm_str *ret_prefix,
+                                  struct envm_error *err);
+
+/* The name of a prefix: its last component when it lies directly below the root's envs folder (or
+ * any folder named "envs", as conda has it), else "". */
+envm_str envm_prefix_name(struct envm_context *context, envm_str prefix);
+
+enum envm_prefix_state {
+    ENVM_PREFIX_ABSENT,
+    ENVM_PREFIX_EMPTY,       /* an empty directory */
+    ENVM_PREFIX_ENVIRONMENT, /* has conda-meta/history */
+    ENVM_PREFIX_FOREIGN,     /* anything else */
+};
+enum envm_prefix_state envm_prefix_state(envm_str prefix);
+
+/* Opens an existing environment, or fails with ENVM_USAGE that says what is there instead. */
+enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,
+                                envm_str prefix, int *ret_fd, struct envm_error *err);
+
+/* ~/.conda/environments.txt, one prefix a line, which conda, mamba and others read and write.
+ * Best effort: failures are reported at debug level only. */
+void envm_registry_add(struct envm_context *context, envm_str prefix);
+void envm_registry_remove(struct envm_context *context, envm_str prefix);
+struct envm_str_list envm_registry_read(struct envm_context *context, struct envm_arena *arena);
+
+#endif

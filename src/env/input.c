@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+#include "env/input.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "codec/url.h"
+#include "conda/package_record.h"
+#include "conda/platform.h"
+#include "lock/lockfile_detect.h"
+#include "lock/lockfile_explicit.h"
+#include "sys/fs.h"
+
+#define INPUT_SIZE_MAX ((size_t)64 << 20)
+
+struct input_reader {
+    struct envm_context *context;
+    struct envm_arena *arena;
+    const struct envm_request *request;
+    struct envm_input *input;
+    envm_str directory; /* of the file, absolute; of the working directory without one */
+    ENVM_VEC(const struct envm_match_spec *) specs;
+    struct envm_channel_vec channels;
+};
+
+static enum envm_code refuse_pip(const struct envm_environment_spec *spec, struct envm_error *err)
+{
+    (void)envm_fail(err, ENVM_MALFORMED,
+                    "%.*s:%u: the pip: section (%zu requirement%s) cannot be installed: envm "
+                    "installs conda packages only",
+                    ENVM_STR_ARGS(spec->file), spec->pip_line, spec->pip.count,
+                    spec->pip.count == 1 ? "" : "s");
+    (void)envm_error_where(err, ENVM_MALFORMED, "%.*s:%u", ENVM_STR_ARGS(spec->file),
+                           spec->pip_line);
+    return envm_error_hint(err, ENVM_MALFORMED,
+                           "name conda packages instead where they exist, or pass --no-pip to "
+                           "install the conda part only and run pip in the environment afterwards");
+}
+
+static enum envm_code add_spec(struct input_reader *r, envm_str text, struct envm_error *err)
+{
+    const struct envm_match_spec *spec;
+
+    ENVM_TRY(envm_match_spec_parse(r->arena, text, &spec, err));
+    envm_vec_push(&r->specs, spec);
+    return ENVM_OK;
+}
+
+static enum envm_code add_file_specs(struct input_reader *r,
+                                     const struct envm_environment_spec *spec,
+                                     struct envm_error *err)
+{
+    for (size_t i = 0; i < spec->specs.count; i++) {
+        enum envm_code code = add_spec(r, spec->specs.items[i], err);
+
+        if (code != ENVM_OK) {
+            (void)envm_error_where(err, code, "%.*s:%u", ENVM_STR_ARGS(spec->file),
+                                   spec->spec_lines[i]);
+            return envm_wrap(err, ENVM_MALFORMED, "%.*s:%u", ENVM_STR_ARGS(spec->file),
+                             spec->spec_lines[i]);
+        }
+    }
+    return ENVM_OK;
+}
+
+static enum envm_code read_environment(struct input_reader *r, envm_str text,
+                                       struct envm_error *err)
+{
+    struct envm_environment_spec *spec = &r->input->environment;
+
+    ENVM_TRY(envm_environment_spec_parse(r->arena, text, r->request->file, r->input->platform,
+                                         &r->context->sink, spec, err));
+    r->input->from_environment_file = true;
+    if (spec->pip_line && spec->pip.count > 0) {
+        if (!r->request->no_pip)
+            return refuse_pip(spec, err);
+        r->input->omitted_pip = spec->pip;
+    }
+    for (size_t i = 0; i < spec->channels.count; i++)
+        ENVM_TRY_WRAP(envm_context_add_channel(r->context, r->arena, spec->channels.items[i],
+                                               r->directory, &r->channels, err),
+                      err, "%s: channels", r->request->file);
+    return add_file_specs(r, spec, err);
+}
+
+static enum envm_code read_spec_list(struct input_reader *r, envm_str text, struct envm_error *err)
+{
+    struct envm_str_list specs = {0};
+
+    ENVM_TRY(envm_spec_list_read(r->arena, text, r->request->file, &specs, err));
+    for (size_t i = 0; i < specs.count; i++)
+        ENVM_TRY(add_spec(r, specs.items[i], err));
+    return ENVM_OK;
+}
+
+static enum envm_code foreign_lock(const char *file, const char *what, struct envm_error *err)
+{
+    (void)envm_fail(err, ENVM_MALFORMED,
+                    "%s is a %s lock, which this version of envm does not read", file, what);
+    return envm_error_hint(err, ENVM_MALFORMED,
+                           "create from the environment file that it was made from, or from an "
+                           "@EXPLICIT list of its packages");
+}
+
+static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(INPUT_SIZE_MAX);
+    const char *file = r->request->file;
+    envm_str text;
+
+    ENVM_TRY(envm_fs_read_user_file(file, &buf, err));
+    text = envm_arena_str(r->arena, envm_buf_str(&buf));
+    switch (envm_detect_format(text)) {
+    case ENVM_FORMAT_ENVIRONMENT:
+        return read_environment(r, text, err);
+    case ENVM_FORMAT_SPEC_LIST:
+        return read_spec_list(r, text, err);
+    case ENVM_FORMAT_EXPLICIT:
+        r->input->kind = ENVM_INPUT_EXPLICIT;
+        return envm_explicit_read(r->arena, text, file, r->directory, r->context->environment,
+                                  &r->input->explicit_records, err);
+    case ENVM_FORMAT_LOCK:
+        r->input->kind = ENVM_INPUT_LOCK;
+        r->input->has_lock = true;
+        r->input->lock_text = text;
+        r->input->lock_path = envm_arena_str(r->arena, envm_str_from(file));
+        return envm_lockfile_read(r->arena, text, file, &r->input->lock, err);
+    case ENVM_FORMAT_CONDA_LOCK:
+        return foreign_lock(file, "conda-lock", err);
+    case ENVM_FORMAT_PIXI_LOCK:
+        return foreign_lock(file, "pixi", err);
+    }
+    return ENVM_OK;
+}
+
+/* All specs are package URLs: an explicit list on the command line. */
+static enum envm_code take_url_specs(struct input_reader *r, struct envm_error *err)
+{
+    const struct envm_package_record **records;
+    size_t urls = 0;
+
+    for (size_t i = 0; i < r->specs.count; i++)
+        urls += envm_match_spec_url(r->specs.items[i]).len > 0;
+    if (urls == 0)
+        return ENVM_OK;
+    if (urls != r->specs.count) {
+        (void)envm_fail(err, ENVM_USAGE, "package URLs and specs to solve cannot be mixed");
+        return envm_error_hint(err, ENVM_USAGE, "give URLs only, or the same packages as specs");
+    }
+    records = envm_arena_new_array(r->arena, const struct envm_package_record *, urls);
+    for (size_t i = 0; i < urls; i++) {
+        struct envm_package_record *record = envm_arena_new(r->arena, struct envm_package_record);
+
+        ENVM_TRY(envm_package_record_from_url(r->arena, envm_match_spec_url(r->specs.items[i]),
+                                              record, err));
+        records[i] = record;
+    }
+    r->input->kind = ENVM_INPUT_EXPLICIT;
+    r->input->explicit_records = (struct envm_record_list){records, urls};
+    r->specs.count = 0;
+    return ENVM_OK;
+}
+
+static enum envm_code read_command_line(struct input_reader *r, struct envm_error *err)
+{
+    for (size_t i = 0; i < r->request->spec_count; i++) {
+        enum envm_code code = add_spec(r, envm_str_from(r->request->specs[i]), err);
+
+        if (code != ENVM_OK)
+            return envm_wrap(err, ENVM_USAGE, "spec \"%s\"", r->request->specs[i]);
+    }
+    if (r->request->spec_count > 0 && r->input->kind != ENVM_INPUT_SPECS)
+        return envm_fail(err, ENVM_USAGE,
+                         "%s already says exactly what to install: no further "
+                         "specs are possible",
+                         r->request->file);
+    return ENVM_OK;
+}
+
+/* A spec may name a channel that is not in the list; it then comes last, as in conda. */
+static enum envm_code add_spec_channels(struct input_reader *r, struct envm_error *err)
+{
+    for (size_t i = 0; i < r->specs.count; i++) {
+        envm_str channel = envm_match_spec_channel(r->specs.items[i]);
+        bool known = channel.len == 0 || envm_str_contains(channel, ENVM_STR("*"));
+
+        for (size_t k = 0; !known && k < r->channels.count; k++)
+            known = envm_channel_name_matches(channel, r->channels.items[k].name);
+        if (!known)
+            ENVM_TRY(envm_context_add_channel(r->context, r->arena, channel, r->directory,
+                                              &r->channels, err));
+    }
+    return ENVM_OK;
+}
+
+static enum envm_code add_default_channels(struct input_reader *r, struct envm_error *err)
+{
+    const struct envm_str_list *defaults = &r->context->config.channels;
+
+    if (r->request->override_channels || r->input->environment.nodefaults)
+        return ENVM_OK;
+    for (size_t i = 0; i < defaults->count; i++)
+        ENVM_TRY(envm_context_add_channel(r->context, r->arena, defaults->items[i], r->directory,
+                                          &r->channels, err));
+    return ENVM_OK;
+}
+
+static void finish_lists(struct input_reader *r)
+{
+    struct envm_input *input = r->input;
+    const struct envm_match_spec **specs =
+        envm_arena_new_array(r->arena, const struct envm_match_spec *, r->specs.count);
+    envm_str *texts = envm_arena_new_array(r->arena, envm_str, r->specs.count);
+    envm_str *names = envm_arena_new_array(r->arena, envm_str, r->channels.count);
+
+    for (size_t i = 0; i < r->specs.count; i++) {
+        specs[i] = r->specs.items[i];
+        texts[i] = envm_match_spec_format(r->arena, specs[i]);
+    }
+    if (r->specs.count > 0)
+        qsort(texts, r->specs.count, sizeof(*texts), envm_str_compare_qsort);
+    input->specs = specs;
+    input->spec_count = r->specs.count;
+    input->spec_texts = (struct envm_str_list){texts, r->specs.count};
+    for (size_t i = 0; i < r->channels.count; i++)
+        names[i] = r->channels.items[i].name;
+    input->channels = envm_arena_copy(r->arena, r->channels.items,
+                                      r->channels.count * sizeof(*r->channels.items));
+    input->channel_count = r->channels.count;
+    input->channel_names = (struct envm_str_list){names, r->channels.count};
+}
+
+/* FILE's stem + ".lock", beside it. */
+static envm_str lock_beside(struct envm_arena *arena, const char *file)
+{
+    envm_str path = envm_str_from(file);
+    size_t slash = envm_str_find_last_char(path, '/');
+    size_t dot = envm_str_find_last_char(path, '.');
+
+    if (dot != SIZE_MAX && dot > 0 && (slash == SIZE_MAX || dot > slash + 1))
+        path.len = dot;
+    return envm_arena_printf(arena, "%.*s.lock", ENVM_STR_ARGS(path));
+}
+
+static enum envm_code read_lock(struct input_reader *r, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(INPUT_SIZE_MAX);
+    struct envm_input *input = r->input;
+
+    if (input->kind != ENVM_INPUT_SPECS)
+        return ENVM_OK;
+    if (r->request->lock_file)
+        input->lock_path = envm_arena_str(r->arena, envm_str_from(r->request->lock_file));
+    else if (input->from_environment_file && strcmp(r->request->file, "-") != 0)
+        input->lock_path = lock_beside(r->arena, r->request->file);
+    if (input->lock_path.len == 0 || envm_fs_user_kind(input->lock_path.ptr) == ENVM_FS_ABSENT)
+        return ENVM_OK;
+    ENVM_TRY(envm_fs_read_user_file(input->lock_path.ptr, &buf, err));
+    input->lock_text = envm_arena_str(r->arena, envm_buf_str(&buf));
+    if (envm_detect_format(input->lock_text) != ENVM_FORMAT_LOCK &&
+        !envm_str_contains(input->lock_text, ENVM_STR("<<<<<<< "))) {
+        (void)envm_fail(err, ENVM_MALFORMED, "%s is not a lock of envm", input->lock_path.ptr);
+        return envm_error_hint(err, ENVM_MALFORMED,
+                               "move it away, or name another lock file with --lock");
+    }
+    ENVM_TRY(
+        envm_lockfile_read(r->arena, input->lock_text, input->lock_path.ptr, &input->lock, err));
+    input->has_lock = true;
+    return ENVM_OK;
+}
+
+static enum envm_code find_directory(struct input_reader *r, struct envm_error *err)
+{
+    const char *file = r->request->file;
+    envm_str path;
+    size_t slash;
+
+    if (!file || strcmp(file, "-") == 0 || envm_str_find_char(envm_str_from(file), '/') == SIZE_MAX)
+        return envm_fs_absolute(r->arena, ".", &r->directory, err);
+    ENVM_TRY(envm_fs_absolute(r->arena, file, &path, err));
+    slash = envm_str_find_last_char(path, '/');
+    r->directory = envm_arena_str(r->arena, envm_str_n(path.ptr, slash ? slash : 1));
+    return ENVM_OK;
+}
+
+static enum envm_code choose_options(struct input_reader *r, struct envm_error *err)
+{
+    const struct envm_request *request = r->request;
+    envm_str priority = envm_str_from(request->channel_priority);
+
+    if (priority.len == 0)
+        priority = r->context->config.channel_priority;
+    if (!envm_str_equal_c(priority, "strict") && !envm_str_equal_c(priority, "flexible") &&
+        !envm_str_equal_c(priority, "disabled"))
+        return envm_fail(err, ENVM_USAGE,
+                         "--channel-priority has to be strict, flexible or disabled, not \"%.*s\"",
+                         ENVM_STR_ARGS(priority));
+    r->input->channel_priority = priority;
+    r->input->add_pip = request->add_pip || r->context->config.add_pip_as_python_dependency;
+    return ENVM_OK;
+}
+
+static enum envm_code read_all(struct input_reader *r, struct envm_error *err)
+{
+    envm_str here;
+
+    ENVM_TRY(find_directory(r, err));
+    ENVM_TRY(envm_fs_absolute(r->arena, ".", &here, err));
+    ENVM_TRY(choose_options(r, err));
+    for (size_t i = 0; i < r->request->channel_count; i++)
+        ENVM_TRY(envm_context_add_channel(
+            r->context, r->arena, envm_str_from(r->request->channels[i]), here, &r->channels, err));
+    if (r->request->file)
+        ENVM_TRY(read_file(r, err));
+    ENVM_TRY(read_command_line(r, err));
+    ENVM_TRY(take_url_specs(r, err));
+    ENVM_TRY(add_default_channels(r, err));
+    ENVM_TRY(add_spec_channels(r, err));
+    finish_lists(r);
+    return read_lock(r, err);
+}
+
+enum envm_code envm_input_read(struct envm_context *context, struct envm_arena *arena,
+                               const struct envm_request *request, const char *platform,
+                               struct envm_input *ret_input, struct envm_error *err)
+{
+    struct envm_input input = {.platform =
+                                   platform ? envm_str_from(platform) : envm_platform_host()};
+    struct input_reader r = {
+        .context = context, .arena = arena, .request = request, .input = &input};
+    enum envm_code code;
+
+    if (!envm_subdir_is_valid(input.platform) || envm_str_equal_c(input.platform, "noarch")) {
+        (void)envm_fail(err, ENVM_USAGE, "\"%.*s\" is not a platform",
+                        ENVM_STR_ARGS(input.platform));
+        return envm_error_hint(err, ENVM_USAGE, "examples: linux-64, linux-aarch64, osx-arm64");
+    }
+    code = read_all(&r, err);
+    envm_vec_release(&r.specs);
+    envm_vec_release(&r.channels);
+    if (code == ENVM_OK)
+        *ret_input = input;
+    return code;
+}
+
+struct envm_lock_question envm_input_question(const struct envm_input *input,
+                                              struct envm_record_list virtual_packages)
+{
+    return (struct envm_lock_question){
+        .platform = input->platform,
+        .channels = input->channel_names,
+        .specs = input->specs,
+        .spec_count = input->spec_count,
+        .channel_priority = input->channel_priority,
+        .add_pip = input->add_pip,
+        .variables = input->environment.variables,
+        .variable_count = input->environment.variable_count,
+        .virtual_packages = virtual_packages,
+    };
+}

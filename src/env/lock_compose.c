@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "env/lock_compose.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+
+static int compare_platforms(const void *a, const void *b)
+{
+    return envm_str_compare(((const struct envm_lock_platform *)a)->platform,
+                            ((const struct envm_lock_platform *)b)->platform);
+}
+
+static int compare_provenance(const void *a, const void *b)
+{
+    return envm_str_compare(((const struct envm_lock_provenance *)a)->url,
+                            ((const struct envm_lock_provenance *)b)->url);
+}
+
+static void merge_provenance(struct envm_arena *arena, const struct envm_lockfile *old,
+                             const struct envm_lock_block *block, struct envm_lockfile *lock)
+{
+    size_t old_count = old ? old->provenance_count : 0;
+    struct envm_lock_provenance *items = envm_arena_new_array(arena, struct envm_lock_provenance,
+                                                              old_count + block->provenance_count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < block->provenance_count; i++)
+        items[count++] = block->provenance[i];
+    for (size_t i = 0; i < old_count; i++) {
+        bool replaced = false;
+
+        for (size_t k = 0; k < block->provenance_count; k++)
+            replaced |= envm_str_equal(old->provenance[i].url, block->provenance[k].url);
+        if (!replaced)
+            items[count++] = old->provenance[i];
+    }
+    if (count > 0)
+        qsort(items, count, sizeof(*items), compare_provenance);
+    lock->provenance = items;
+    lock->provenance_count = count;
+}
+
+/* Only what some package looks at: the kernel of whoever locked is nobody else's business, and the
+ * lock should not change with it. */
+static struct envm_record_list virtual_in_use(struct envm_arena *arena,
+                                              const struct envm_lock_block *block)
+{
+    struct envm_record_list used = {envm_arena_new_array(arena, const struct envm_package_record *,
+                                                         block->virtual_packages.count),
+                                    0};
+
+    for (size_t i = 0; i < block->virtual_packages.count; i++) {
+        const struct envm_package_record *virtual_package = block->virtual_packages.items[i];
+        bool mentioned = false;
+
+        for (size_t k = 0; !mentioned && k < block->packages.count; k++) {
+            const struct envm_str_list *depends = &block->packages.items[k]->depends;
+            const struct envm_str_list *constrains = &block->packages.items[k]->constrains;
+
+            for (size_t d = 0; d < depends->count; d++)
+                mentioned |= envm_str_starts_with(depends->items[d], virtual_package->name);
+            for (size_t c = 0; c < constrains->count; c++)
+                mentioned |= envm_str_starts_with(constrains->items[c], virtual_package->name);
+        }
+        if (mentioned)
+            used.items[used.count++] = virtual_package;
+    }
+    return used;
+}
+
+struct envm_lockfile envm_lock_compose(struct envm_arena *arena, const struct envm_lockfile *old,
+                                       const struct envm_input *input,
+                                       const struct envm_lock_block *block)
+{
+    size_t old_count = old ? old->platform_count : 0;
+    struct envm_lockfile lock = {
+        .channels = input->channel_names,
+        .request = {.specs = input->spec_texts,
+                    .channel_priority = input->channel_priority,
+                    .add_pip = input->add_pip,
+                    .omitted_pip = input->omitted_pip},
+        .variables = input->environment.variables,
+        .variable_count = input->environment.variable_count,
+    };
+
+    lock.platforms = envm_arena_new_array(arena, struct envm_lock_platform, old_count + 1);
+    for (size_t i = 0; i < old_count; i++) {
+        if (!envm_str_equal(old->platforms[i].platform, block->platform))
+            lock.platforms[lock.platform_count++] = old->platforms[i];
+    }
+    lock.platforms[lock.platform_count++] = (struct envm_lock_platform){
+        .platform = block->platform,
+        .virtual_packages = virtual_in_use(arena, block),
+        .tree = block->tree,
+        .packages = envm_name_order(arena, block->packages),
+    };
+    qsort(lock.platforms, lock.platform_count, sizeof(*lock.platforms), compare_platforms);
+    merge_provenance(arena, old, block, &lock);
+    return lock;
+}
+
+enum envm_code envm_lock_text(struct envm_arena *arena, const struct envm_lockfile *lock,
+                              bool with_provenance, envm_str *ret_text, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+
+    for (size_t i = 0; i < lock->platform_count; i++) {
+        for (size_t k = 0; k < lock->platforms[i].packages.count; k++) {
+            const struct envm_package_record *record = lock->platforms[i].packages.items[k];
+
+            if (!record->sha256.known)
+                return envm_fail(err, ENVM_INTEGRITY, "the sha256 of %.*s is not known",
+                                 ENVM_STR_ARGS(record->file_name));
+        }
+    }
+    envm_lockfile_write(lock, with_provenance, &text);
+    *ret_text = envm_arena_str(arena, envm_buf_str(&text));
+    return ENVM_OK;
+}
+
+static bool same_package(const struct envm_package_record *a, const struct envm_package_record *b)
+{
+    return envm_str_equal(a->version, b->version) && envm_str_equal(a->build, b->build) &&
+           envm_str_equal(a->subdir, b->subdir) && envm_str_equal(a->channel, b->channel);
+}
+
+/* A change of build only would read "1.0 -> 1.0". */
+static envm_str describe_change(struct envm_arena *arena, const char *prefix,
+                                const struct envm_package_record *from,
+                                const struct envm_package_record *to)
+{
+    if (!envm_str_equal(from->version, to->version))
+        return envm_arena_printf(arena, "%s%.*s %.*s -> %.*s", prefix, ENVM_STR_ARGS(to->name),
+                                 ENVM_STR_ARGS(from->version), ENVM_STR_ARGS(to->version));
+    if (!envm_str_equal(from->build, to->build))
+        return envm_arena_printf(arena, "%s%.*s %.*s %.*s -> %.*s", prefix, ENVM_STR_ARGS(to->name),
+                                 ENVM_STR_ARGS(to->version), ENVM_STR_ARGS(from->build),
+                                 ENVM_STR_ARGS(to->build));
+    return envm_arena_printf(arena, "%s%.*s %.*s %.*s/%.*s -> %.*s/%.*s", prefix,
+                             ENVM_STR_ARGS(to->name), ENVM_STR_ARGS(to->version),
+                             ENVM_STR_ARGS(from->channel), ENVM_STR_ARGS(from->subdir),
+                             ENVM_STR_ARGS(to->channel), ENVM_STR_ARGS(to->subdir));
+}
+
+struct envm_str_list envm_lock_moves(struct envm_arena *arena, const char *prefix,
+                                     struct envm_record_list old_packages,
+                                     struct envm_record_list new_packages)
+{
+    struct envm_record_list a = envm_name_order(arena, old_packages);
+    struct envm_record_list b = envm_name_order(arena, new_packages);
+    envm_str *items = envm_arena_new_array(arena, envm_str, a.count + b.count);
+    size_t count = 0;
+    size_t i = 0;
+    size_t k = 0;
+
+    while (i < a.count || k < b.count) {
+        int order = i == a.count   ? 1
+                    : k == b.count ? -1
+                                   : envm_str_compare(a.items[i]->name, b.items[k]->name);
+
+        if (order < 0) {
+            items[count++] =
+                envm_arena_printf(arena, "%s- %.*s %.*s", prefix, ENVM_STR_ARGS(a.items[i]->name),
+                                  ENVM_STR_ARGS(a.items[i]->version));
+            i++;
+        } else if (order > 0) {
+            items[count++] =
+                envm_arena_printf(arena, "%s+ %.*s %.*s", prefix, ENVM_STR_ARGS(b.items[k]->name),
+                                  ENVM_STR_ARGS(b.items[k]->version));
+            k++;
+        } else {
+            if (!same_package(a.items[i], b.items[k]))
+                items[count++] = describe_change(arena, prefix, a.items[i], b.items[k]);
+            i++;
+            k++;
+        }
+    }
+    return (struct envm_str_list){items, count};
+}

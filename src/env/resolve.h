@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From an input to packages: loading the channels and solving.
+ */
+#ifndef ENVM_ENV_RESOLVE_H
+#define ENVM_ENV_RESOLVE_H
+
+#include "env/input.h"
+
+struct envm_resolution {
+    struct envm_record_list packages; /* dependency order */
+    struct envm_record_list virtual_packages;
+    struct envm_lock_provenance *provenance;
+    size_t provenance_count;
+};
+
+/* Virtual packages of the input's platform. */
+enum envm_code envm_resolve_virtual(struct envm_context *context, struct envm_arena *arena,
+                                    envm_str platform, struct envm_record_list *ret_records,
+                                    struct envm_error *err);
+
+/* Solves. `preferred` are kept where possible. On ENVM_UNSATISFIABLE the explanation is filled. */
+enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *arena,
+                            const struct envm_input *input, struct envm_record_list preferred,
+                            struct envm_resolution *ret_resolution,
+                            struct envm_explanation *ret_explanation, struct envm_error *err);
+
+/* The same records, dependencies first, ties by name. */
+struct envm_record_list envm_dependency_order(struct envm_arena *arena,
+                                              struct envm_record_list records);
+/* A copy sorted by name. */
+struct envm_record_list envm_name_order(struct envm_arena *arena, struct envm_record_list records);
+
+#endif
