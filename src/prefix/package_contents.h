@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/relpath.h"
+#include "base/sink.h"
 
 enum envm_path_type {
     ENVM_PATH_FILE,      /* "hardlink" in paths.json */
@@ -55,5 +56,28 @@ struct envm_package_contents {
     uint64_t total_size;
     struct envm_str_list link_scripts; /* bin/.NAME-post-link.sh etc. that the package ships */
 };
+
+struct envm_path_list; /* prefix/paths_json.h */
+
+/* What envm_package_contents_join brings together. */
+struct envm_package_parts {
+    const struct envm_path_list *list;    /* what the package says it holds */
+    const struct envm_package_path *seen; /* what extraction found, sorted by path: type, size,
+                                             sha256, executable, link_target and fingerprint; with
+                                             info/ and every directory, implied ones too */
+    size_t seen_count;
+    envm_str package; /* stem, for messages */
+    const struct envm_sink *sink;
+};
+
+/* Fills paths, digest, total_size and link_scripts of *ret_contents in the arena (noarch and entry
+ * points are the caller's). ENVM_INTEGRITY when a listed file is missing or differs in type, size
+ * or sha256; ENVM_UNSAFE when the package ships files in conda-meta/ or .envm/. Files that no list
+ * names are left out, with one warning that counts them. The sha256 that is listed for a softlink
+ * is of its target and often stale: a difference is only a debug message. */
+enum envm_code envm_package_contents_join(struct envm_arena *arena,
+                                          const struct envm_package_parts *parts,
+                                          struct envm_package_contents *ret_contents,
+                                          struct envm_error *err);
 
 #endif

@@ -2,11 +2,12 @@
  *
  * The package cache: immutable extracted packages keyed by the archive's SHA-256, so that no name
  * from outside is ever a path. Layout below the cache root:
- *     pkgs/<aa>/<sha256>/            extracted tree (files 0444/0555)
+ *     pkgs/<aa>/<sha256>/            extracted tree (files 0444/0555, directories 0755)
  *     pkgs/<aa>/<sha256>.manifest    contents with digests and stat fingerprints, own checksum line
- *     archives/<aa>/<sha256>         the archive itself, kept when configured (0 by default)
- *     tmp/                           downloads and extractions in progress
- * Publishing is one rename (RENAME_NOREPLACE); several processes may work on one cache at a time.
+ *     tmp/run-<random>/              what one process has in progress; swept when it is dead
+ * The manifest is written first, the rename of the tree (RENAME_NOREPLACE) is the publication; an
+ * orphan manifest is harmless. Several processes may work on one cache at a time, and every
+ * function but new and free may be called from many threads.
  */
 #ifndef ENVM_STORE_PACKAGE_STORE_H
 #define ENVM_STORE_PACKAGE_STORE_H
@@ -18,13 +19,15 @@
 struct envm_store;
 
 struct envm_store_config {
-    int cache_fd; /* cache root, the caller's */
-    struct envm_downloader *downloader;
-    bool require_hashes; /* refuse packages without sha256: ENVM_UNSAFE */
-    bool verify_all;     /* re-hash a cached entry before use, whatever its fingerprints say */
-    const struct envm_sink *sink;
+    int cache_fd;                       /* cache root, the caller's; must stay open */
+    struct envm_downloader *downloader; /* the caller's; NULL: only find works */
+    bool require_hashes;                /* refuse packages without sha256: ENVM_UNSAFE */
+    bool verify_all; /* re-hash a cached entry before use, whatever its fingerprints say */
+    const struct envm_sink *sink; /* may be NULL */
 };
 
+/* ENVM_UNSAFE when the cache directory belongs to another user (root excepted) or others may write
+ * to it. Removes what dead processes left in tmp/. */
 enum envm_code envm_store_new(const struct envm_store_config *config, struct envm_store **ret_store,
                               struct envm_error *err);
 void envm_store_free(struct envm_store *store);
@@ -33,28 +36,30 @@ void envm_store_free(struct envm_store *store);
 struct envm_store_entry {
     int dirfd;                 /* root of its tree; closed by envm_store_entry_release */
     struct envm_sha256 sha256; /* of the archive: known even when the record had none */
-    struct envm_md5 md5;
+    struct envm_md5 md5;       /* known when the record had one or no sha256 */
     uint64_t archive_size;
     struct envm_package_contents *contents; /* in `arena` */
     struct envm_package_record *index;      /* info/index.json, in `arena` */
     struct envm_arena arena;
-    bool was_cached; /* nothing was downloaded or extracted */
+    bool was_cached; /* nothing was extracted */
 };
+/* A released or never filled entry must have dirfd -1: start with ENVM_STORE_ENTRY_EMPTY. */
+#define ENVM_STORE_ENTRY_EMPTY ((struct envm_store_entry){.dirfd = -1})
 void envm_store_entry_release(struct envm_store_entry *entry);
 ENVM_DEFINE_CLEANUP(envm_store_entry, struct envm_store_entry, envm_store_entry_release)
 
 /* Only looks: *ret_found tells whether the package is there and passes the cheap check (manifest
  * checksum; size, mtime, inode and mode of every file; on a difference the file is re-hashed, and
- * the entry is discarded when it does not match). */
+ * the entry is discarded with a warning when it does not match). */
 enum envm_code envm_store_find(struct envm_store *store, const struct envm_sha256 *sha256,
                                struct envm_store_entry *ret_entry, bool *ret_found,
                                struct envm_error *err);
 
 /* Gives the package of the record: from the cache, else downloaded from record->url, checked
- * (size, sha256, else md5, before anything is parsed), extracted, every file's sha256 compared with
- * paths.json, index.json compared with the record (name, version, build), and published. Callable
- * from many threads at once. Errors: ENVM_NETWORK, ENVM_INTEGRITY, ENVM_MALFORMED, ENVM_UNSAFE,
- * ENVM_IO; nothing is left behind. */
+ * (size, sha256 and md5 as far as given, before anything is parsed), extracted, every file's sha256
+ * compared with paths.json, index.json compared with the record (name, version, build), and
+ * published. Errors: ENVM_NETWORK, ENVM_INTEGRITY, ENVM_MALFORMED, ENVM_UNSAFE, ENVM_IO,
+ * ENVM_INTERRUPTED; nothing is left behind. */
 enum envm_code envm_store_get(struct envm_store *store, const struct envm_package_record *record,
                               struct envm_store_entry *ret_entry, struct envm_error *err);
 
@@ -64,10 +69,14 @@ struct envm_store_archive;
 enum envm_code envm_store_fetch(struct envm_store *store, const struct envm_package_record *record,
                                 struct envm_store_archive **ret_archive,
                                 struct envm_store_entry *ret_entry, struct envm_error *err);
-/* Consumes the archive. */
-enum envm_code envm_store_extract(struct envm_store *store, const struct envm_package_record *record,
+/* Consumes the archive, on failure too. */
+enum envm_code envm_store_extract(struct envm_store *store,
+                                  const struct envm_package_record *record,
                                   struct envm_store_archive *archive,
                                   struct envm_store_entry *ret_entry, struct envm_error *err);
 void envm_store_archive_free(struct envm_store_archive *archive);
+
+/* One syncfs of the cache's file system: after it, what was published survives a power cut. */
+enum envm_code envm_store_sync(struct envm_store *store, struct envm_error *err);
 
 #endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/package_fetch.h"
+
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/hex.h"
+#include "codec/digest.h"
+#include "sys/fs_temp.h"
+
+#define SNIFF 512
+
+/* What the download's callback works on: the digests of the bytes so far. */
+struct arriving {
+    struct envm_hasher hasher;
+    bool with_md5;
+};
+
+static void take_bytes(void *user, const void *bytes, size_t len)
+{
+    struct arriving *arriving = user;
+
+    if (bytes) {
+        envm_hasher_update(&arriving->hasher, bytes, len);
+        return;
+    }
+    /* A retry starts over. */
+    envm_hasher_release(&arriving->hasher);
+    envm_hasher_init(&arriving->hasher, arriving->with_md5);
+}
+
+/* Servers and captive portals answer with a page where a package was asked for (C19). */
+static bool looks_like_html(int fd)
+{
+    char head[SNIFF];
+    ssize_t got = pread(fd, head, sizeof(head), 0);
+    envm_str text = envm_str_trim(envm_str_n(head, got > 0 ? (size_t)got : 0));
+
+    return envm_str_starts_with(text, ENVM_STR("<!")) ||
+           envm_str_equal_nocase(envm_str_slice(text, 0, 5), ENVM_STR("<html")) ||
+           envm_str_starts_with(text, ENVM_STR("<?xml"));
+}
+
+static enum envm_code with_hint(const struct envm_store_archive *archive, enum envm_code code,
+                                struct envm_error *err)
+{
+    if (looks_like_html(archive->fd))
+        return envm_error_hint(err, code,
+                               "what arrived looks like a web page: a proxy, a login page or the "
+                               "wrong URL answered instead of the channel");
+    return envm_error_hint(err, code,
+                           "the file on the server is not the one that the channel's index (or the "
+                           "lock) names; refresh the index, or report it to the channel");
+}
+
+static enum envm_code compare_with_record(const struct envm_store_archive *archive,
+                                          const struct envm_package_record *record,
+                                          struct envm_error *err)
+{
+    enum envm_code code = ENVM_OK;
+
+    if (record->has_size && record->size != archive->size)
+        code = envm_fail(err, ENVM_INTEGRITY, "expected %llu bytes, got %llu",
+                         (unsigned long long)record->size, (unsigned long long)archive->size);
+    else if (record->sha256.known && !envm_sha256_equal(&record->sha256, &archive->sha256))
+        code = envm_fail(err, ENVM_INTEGRITY, "expected sha256 %s, got %s",
+                         envm_sha256_hex(&record->sha256).text,
+                         envm_sha256_hex(&archive->sha256).text);
+    else if (record->md5.known && memcmp(record->md5.bytes, archive->md5.bytes, 16) != 0)
+        code = envm_fail(err, ENVM_INTEGRITY, "expected md5 %s, got %s",
+                         envm_md5_hex(&record->md5).text, envm_md5_hex(&archive->md5).text);
+    return code == ENVM_OK ? ENVM_OK : with_hint(archive, code, err);
+}
+
+static enum envm_code check_policy(const struct envm_store *store,
+                                   const struct envm_package_record *record, struct envm_error *err)
+{
+    if (record->sha256.known)
+        return ENVM_OK;
+    if (store->config.require_hashes)
+        return envm_error_hint(
+            err,
+            envm_fail(err, ENVM_UNSAFE, "%.*s has no sha256", ENVM_STR_ARGS(record->file_name)),
+            "packages without a sha256 are refused because hashes are required");
+    envm_sink_warn(store->config.sink,
+                   record->md5.known ? "%.*s: the channel gives only an md5, which proves little"
+                                     : "%.*s: the channel gives no hash, nothing can be checked",
+                   ENVM_STR_ARGS(record->file_name));
+    return ENVM_OK;
+}
+
+static enum envm_code make_archive(struct envm_store *store, struct envm_store_archive *archive,
+                                   struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_relpath path;
+
+    ENVM_TRY(envm_fs_temp_file(store->run_fd, "archive-", &arena, &path, &archive->fd, err));
+    return envm_fs_unlink(store->run_fd, path, err);
+}
+
+static enum envm_code download(struct envm_store *store, const struct envm_package_record *record,
+                               struct envm_store_archive *archive, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct arriving arriving = {.with_md5 = record->md5.known || !record->sha256.known};
+    struct envm_download request = {.url = record->url,
+                                    .has_expected_size = record->has_size,
+                                    .expected_size = record->size,
+                                    .label = record->file_name,
+                                    .fd = archive->fd,
+                                    .on_bytes = take_bytes,
+                                    .user = &arriving};
+    struct envm_download_result result = {0};
+    enum envm_code code;
+
+    envm_hasher_init(&arriving.hasher, arriving.with_md5);
+    code = envm_download(store->config.downloader, &arena, &request, &result, err);
+    if (code == ENVM_OK && result.not_found)
+        code = envm_error_hint(err, envm_fail(err, ENVM_NETWORK, "the file is not on the server"),
+                               "the channel's index is newer or older than its files; try again "
+                               "later, or solve again");
+    if (code == ENVM_OK)
+        envm_hasher_final(&arriving.hasher, &archive->sha256,
+                          arriving.with_md5 ? &archive->md5 : NULL);
+    envm_hasher_release(&arriving.hasher);
+    archive->size = result.bytes;
+    return code;
+}
+
+static void free_archive(struct envm_store_archive **archive)
+{
+    envm_store_archive_free(*archive);
+}
+ENVM_DEFINE_CLEANUP(store_archive, struct envm_store_archive *, free_archive)
+
+enum envm_code envm_package_fetch(struct envm_store *store,
+                                  const struct envm_package_record *record,
+                                  struct envm_store_archive **ret_archive, struct envm_error *err)
+{
+    ENVM_CLEANUP(store_archive)
+    struct envm_store_archive *archive = envm_alloc_zero(1, sizeof(*archive));
+    enum envm_code code;
+
+    archive->fd = -1;
+    ENVM_TRY(check_policy(store, record, err));
+    ENVM_TRY(make_archive(store, archive, err));
+    code = download(store, record, archive, err);
+    if (code == ENVM_OK)
+        code = compare_with_record(archive, record, err);
+    if (code != ENVM_OK) {
+        envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(record->url));
+        return envm_wrap(err, code, "fetching %.*s", ENVM_STR_ARGS(record->file_name));
+    }
+    *ret_archive = ENVM_TAKE(archive, NULL);
+    return ENVM_OK;
+}
+
+void envm_store_archive_free(struct envm_store_archive *archive)
+{
+    if (!archive)
+        return;
+    envm_close_fd(&archive->fd);
+    envm_free(archive);
+}
