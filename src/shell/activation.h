@@ -51,8 +51,8 @@ enum envm_code envm_activation_inputs_read(struct envm_arena *arena, envm_str pr
                                            struct envm_activation_inputs *ret_inputs,
                                            struct envm_error *err);
 
-/* The same for an environment that is being left, which must never fail: a problem is warned about
- * and what could be read counts. */
+/* The same for an environment that is being left, which must never fail: what cannot be read is
+ * warned about, what is refused is not named again, and the rest counts. */
 void envm_activation_inputs_read_leaving(struct envm_arena *arena, envm_str prefix,
                                          const char *extension, const struct envm_sink *sink,
                                          struct envm_activation_inputs *ret_inputs);

@@ -85,6 +85,8 @@ static void add_variable(struct reader *reader, const char *file, envm_str name,
     uint64_t *place;
     bool is_new;
 
+    if (reason && reader->lenient)
+        return; /* it was said when the environment was entered */
     if (reason) {
         envm_sink_warn(reader->sink, "variable '%s' of %s is not set: %s", shown(reader, name),
                        file, reason);
@@ -191,6 +193,8 @@ static enum envm_code list_entry(void *user, const struct envm_fs_entry *entry, 
     if (entry->kind == ENVM_FS_DIRECTORY || !envm_str_ends_with(leaf, listing->extension))
         return ENVM_OK;
     reason = file_refusal(listing, entry);
+    if (reason && listing->reader->lenient)
+        return ENVM_OK;
     if (reason)
         envm_sink_warn(listing->reader->sink, "%s/%s of the environment is ignored: %s",
                        listing->folder, shown(listing->reader, leaf), reason);

@@ -132,7 +132,7 @@ static const char hook_text[] =
     "  esac\n"
     "  for __envm_code in \"$@\"; do\n"
     "    case \"$__envm_code\" in\n"
-    "    -h | --help | --json | --shell | --shell=*)\n"
+    "    -h | --help | --json | -s* | --shell | --shell=*)\n"
     "      \\unset __envm_code\n"
     "      @PROGRAM@ \"$@\"\n"
     "      \\return\n"
