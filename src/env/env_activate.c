@@ -38,11 +38,8 @@ static bool inputs_of_variable(struct envm_context *context, struct envm_arena *
 
     if (!prefix || prefix[0] != '/')
         return false;
-    if (envm_activation_inputs_read(arena, envm_str_from(prefix), ".sh", &context->sink, ret_inputs,
-                                    NULL) == ENVM_OK)
-        return true;
-    *ret_inputs = (struct envm_activation_inputs){.prefix = envm_str_from(prefix),
-                                                  .name = envm_str_from(prefix)};
+    envm_activation_inputs_read_leaving(arena, envm_str_from(prefix), ".sh", &context->sink,
+                                        ret_inputs);
     return true;
 }
 
