@@ -91,9 +91,19 @@ static enum envm_code print_code(struct cli *cli, envm_str code)
     return ENVM_OK;
 }
 
-static enum envm_code run_activate(struct cli *cli, void *values, struct envm_error *err)
+/* `eval` of nothing succeeds, so a script with `eval "$(envm activate …)"` would go on after a
+ * failure, even under set -e: it gets code that fails with envm's status. */
+static enum envm_code tell_shell(const struct cli *cli, const struct shell_args *args,
+                                 enum envm_code code)
 {
-    const struct shell_args *args = values;
+    if (code != ENVM_OK && args->shell && !cli->common.json)
+        printf("(exit %d)\n", envm_code_exit_status(code));
+    return code;
+}
+
+static enum envm_code activate(struct cli *cli, const struct shell_args *args,
+                               struct envm_error *err)
+{
     struct envm_activate_options options = {
         .shell = args->shell,
         .target = {.name = args->name, .prefix = args->prefix},
@@ -117,9 +127,14 @@ static enum envm_code run_activate(struct cli *cli, void *values, struct envm_er
     return print_code(cli, code);
 }
 
-static enum envm_code run_deactivate(struct cli *cli, void *values, struct envm_error *err)
+static enum envm_code run_activate(struct cli *cli, void *values, struct envm_error *err)
 {
-    const struct shell_args *args = values;
+    return tell_shell(cli, values, activate(cli, values, err));
+}
+
+static enum envm_code deactivate(struct cli *cli, const struct shell_args *args,
+                                 struct envm_error *err)
+{
     const struct envm_activate_options options = {.shell = args->shell,
                                                   .no_prompt = args->no_prompt};
     envm_str code = {0};
@@ -131,6 +146,11 @@ static enum envm_code run_deactivate(struct cli *cli, void *values, struct envm_
     ENVM_TRY(envm_cli_context(cli, err));
     ENVM_TRY(envm_deactivate_code(cli->context, cli->memory, &options, &code, err));
     return print_code(cli, code);
+}
+
+static enum envm_code run_deactivate(struct cli *cli, void *values, struct envm_error *err)
+{
+    return tell_shell(cli, values, deactivate(cli, values, err));
 }
 
 static enum envm_code run_hook(struct cli *cli, void *values, struct envm_error *err)
