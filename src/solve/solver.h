@@ -19,7 +19,7 @@ enum envm_channel_priority {
 };
 
 struct envm_solve_channel {
-    envm_str name; /* canonical */
+    envm_str name;                                    /* canonical */
     const struct envm_package_source *const *sources; /* its subdirs: platform, noarch */
     size_t source_count;
 };
@@ -34,11 +34,11 @@ struct envm_solve_request {
     /* Records to keep where possible (an old lock, an installed environment): preferred over newer
      * ones unless a spec forbids them. */
     struct envm_record_list preferred;
-    envm_str platform;       /* for explanations */
-    bool add_pip;            /* add `pip` to python's dependencies */
-    unsigned timeout_ms;     /* 0: 60 s */
-    uint64_t memory_bytes;   /* 0: 2 GiB */
-    bool in_process;         /* do not fork (tests, sanitizers); no limits then */
+    envm_str platform;     /* for explanations */
+    bool add_pip;          /* add `pip` to python's dependencies */
+    unsigned timeout_ms;   /* 0: 60 s */
+    uint64_t memory_bytes; /* 0: 2 GiB */
+    bool in_process;       /* do not fork (tests, sanitizers); no limits then */
     const struct envm_sink *sink;
 };
 

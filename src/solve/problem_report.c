@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+#include "solve/problem_report.h"
+
+#include <stdlib.h>
+
+#include "codec/json_writer.h"
+#include "solve/problem_names.h"
+#include "solve/problem_words.h"
+
+#define TEXT_LIMIT ((size_t)1 << 20)
+#define LINES_MAX 80u
+#define INDENT_MAX 256
+
+struct printer {
+    struct envm_buf *out;
+    struct envm_solve_space *space;
+    struct envm_buf indent;
+    unsigned lines;
+};
+
+static bool all_reasons(const struct envm_problem_node *node)
+{
+    for (size_t i = 0; i < node->child_count; i++)
+        if (node->children[i]->kind != ENVM_PROBLEM_REASON)
+            return false;
+    return node->child_count > 0;
+}
+
+static uint32_t order_key(const struct envm_problem_node *node)
+{
+    if (node->kind == ENVM_PROBLEM_PACKAGES)
+        return node->candidates.items[0];
+    return node->kind == ENVM_PROBLEM_DEPENDS ? node->specs.items[0] : node->spec;
+}
+
+/* Best version first, then dependencies in the order they were met. */
+static int compare_shown(const void *a, const void *b)
+{
+    const struct envm_problem_node *x = *(struct envm_problem_node *const *)a;
+    const struct envm_problem_node *y = *(struct envm_problem_node *const *)b;
+    uint32_t x_key = order_key(x), y_key = order_key(y);
+
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    if (x->reason != y->reason)
+        return x->reason < y->reason ? -1 : 1;
+    return x_key < y_key ? -1 : x_key > y_key;
+}
+
+static struct envm_problem_node **shown_children(struct envm_solve_space *space,
+                                                 const struct envm_problem_node *node)
+{
+    struct envm_problem_node **children =
+        envm_arena_copy(space->arena, node->children, node->child_count * sizeof(*node->children));
+
+    if (node->child_count > 1)
+        qsort(children, node->child_count, sizeof(*children), compare_shown);
+    return children;
+}
+
+static void say_reasons(struct printer *printer, const struct envm_problem_node *node)
+{
+    struct envm_problem_node **children = shown_children(printer->space, node);
+
+    for (size_t i = 0; i < node->child_count; i++) {
+        envm_buf_add_cstr(printer->out, i ? "; " : ": ");
+        envm_problem_say_reason(printer->out, printer->space, children[i], node);
+    }
+}
+
+static void say_label(struct printer *printer, const struct envm_problem_node *node)
+{
+    struct envm_id_list one = {&node->spec, 1};
+
+    switch (node->kind) {
+    case ENVM_PROBLEM_REQUEST:
+        envm_problem_say_requests(printer->out, printer->space, one);
+        break;
+    case ENVM_PROBLEM_PACKAGES:
+        envm_problem_say_packages(printer->out, printer->space, node->candidates);
+        break;
+    case ENVM_PROBLEM_DEPENDS:
+        envm_buf_add_cstr(printer->out, "needs ");
+        envm_problem_say_specs(printer->out, printer->space, node->specs);
+        break;
+    case ENVM_PROBLEM_REASON:
+        envm_problem_say_reason(printer->out, printer->space, node, node);
+        break;
+    }
+}
+
+/* Puts as much as fits the sense on the line; returns the node whose children go below it. */
+static const struct envm_problem_node *say_line(struct printer *printer,
+                                                const struct envm_problem_node *node)
+{
+    say_label(printer, node);
+    for (;;) {
+        if (node->child_count == 0)
+            return NULL;
+        if (all_reasons(node)) {
+            say_reasons(printer, node);
+            return NULL;
+        }
+        if (node->kind != ENVM_PROBLEM_PACKAGES || node->child_count != 1)
+            return node;
+        envm_buf_add_byte(printer->out, ' ');
+        node = node->children[0];
+        say_label(printer, node);
+    }
+}
+
+static void say_tree(struct printer *printer, struct envm_problem_node *const *nodes, size_t count);
+
+static void say_below(struct printer *printer, const struct envm_problem_node *parent, bool last)
+{
+    size_t len = printer->indent.len;
+
+    envm_buf_add_cstr(&printer->indent, last ? "   " : "│  ");
+    say_tree(printer, shown_children(printer->space, parent), parent->child_count);
+    printer->indent.len = len;
+}
+
+/* Recursive in the depth of the graph, which is bounded. */
+static void say_tree(struct printer *printer, struct envm_problem_node *const *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool last = i + 1 == count;
+        if (++printer->lines > LINES_MAX) {
+            if (printer->lines == LINES_MAX + 1)
+                envm_buf_add_cstr(printer->out, "\n…");
+            return;
+        }
+        envm_buf_add_byte(printer->out, '\n');
+        envm_buf_append(printer->out, printer->indent.ptr, printer->indent.len);
+        envm_buf_add_cstr(printer->out, last ? "└─ " : "├─ ");
+        const struct envm_problem_node *below = say_line(printer, nodes[i]);
+        if (below && nodes[i]->is_shown)
+            envm_buf_add_cstr(printer->out, " (see above)");
+        else if (below)
+            say_below(printer, below, last);
+        nodes[i]->is_shown = true;
+    }
+}
+
+/* A single request that fails for a single reason needs no tree. */
+static bool fits_headline(const struct envm_problem_graph *graph)
+{
+    return graph->requests.count == 1 && all_reasons(graph->roots[0]);
+}
+
+static void say_headline(struct printer *printer, const struct envm_problem_report *report)
+{
+    const struct envm_problem_graph *graph = report->graph;
+
+    if (report->is_conflict) {
+        envm_buf_add_cstr(printer->out, "the requests ");
+        envm_problem_say_requests(printer->out, graph->space, graph->requests);
+        envm_buf_add_cstr(printer->out, " are in conflict");
+        return;
+    }
+    envm_problem_say_requests(printer->out, graph->space, graph->requests);
+    envm_buf_add_cstr(printer->out, " cannot be installed");
+    if (fits_headline(graph))
+        say_reasons(printer, graph->roots[0]);
+}
+
+static void say_relaxation(struct envm_buf *out, const struct envm_solve_space *space,
+                           const struct envm_problem_relaxation *item)
+{
+    struct envm_id_list one = {&item->request, 1};
+
+    if (item->dropped) {
+        envm_buf_add_cstr(out, "leave out ");
+        envm_problem_say_requests(out, space, one);
+        return;
+    }
+    envm_buf_add_cstr(out, "take ");
+    envm_problem_say_requests(out, space, one);
+    envm_buf_printf(out, " in any version (it would be %.*s)", ENVM_STR_ARGS(item->gives));
+}
+
+envm_str envm_problem_headline(const struct envm_problem_report *report)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_limit(TEXT_LIMIT);
+    struct printer printer = {.out = &out, .space = report->graph->space};
+
+    say_headline(&printer, report);
+    return envm_arena_str(printer.space->arena, envm_buf_str(&out));
+}
+
+envm_str envm_problem_text(const struct envm_problem_report *report)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_limit(TEXT_LIMIT);
+    struct printer printer = {
+        .out = &out, .space = report->graph->space, .indent = envm_buf_limit(INDENT_MAX)};
+
+    say_headline(&printer, report);
+    if (!fits_headline(report->graph))
+        say_tree(&printer, report->graph->roots, report->graph->requests.count);
+    for (size_t i = 0; i < report->relaxation_count; i++) {
+        envm_buf_add_cstr(&out, i == 0 ? "\nThis would solve: " : "\n              or: ");
+        say_relaxation(&out, printer.space, &report->relaxations[i]);
+    }
+    envm_buf_release(&printer.indent);
+    return envm_arena_str(printer.space->arena, envm_buf_str(&out));
+}
+
+envm_str envm_problem_hint(const struct envm_problem_report *report)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_limit(TEXT_LIMIT);
+
+    if (report->relaxation_count)
+        say_relaxation(&out, report->graph->space, &report->relaxations[0]);
+    return envm_arena_str(report->graph->space->arena, envm_buf_str(&out));
+}
+
+/* --- JSON ----------------------------------------------------------------------------------- */
+
+static void write_node_texts(struct envm_json_writer *w, struct envm_solve_space *space,
+                             const struct envm_problem_node *node,
+                             const struct envm_problem_node *about)
+{
+    static const char *const kinds[] = {"request", "packages", "depends", "reason"};
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(TEXT_LIMIT);
+    struct printer printer = {.out = &text, .space = space};
+
+    envm_json_field_cstr(w, "kind", kinds[node->kind]);
+    if (node->kind == ENVM_PROBLEM_REASON) {
+        envm_problem_say_reason(&text, space, node, about);
+        envm_json_field_cstr(w, "reason", envm_problem_reason_name(node->reason));
+    } else {
+        say_label(&printer, node);
+    }
+    envm_json_field_str(w, "text", envm_buf_str(&text));
+    if (node->name != ENVM_SOLVE_NONE)
+        envm_json_field_str(w, "name", space->names.items[node->name].name);
+}
+
+static void write_node_lists(struct envm_json_writer *w, const struct envm_solve_space *space,
+                             const struct envm_problem_node *node)
+{
+    if (node->candidates.count) {
+        envm_json_field_u64(w, "builds", node->candidates.count);
+        envm_json_key(w, "versions");
+        envm_json_open_array(w);
+        /* candidates are sorted by version, so equal ones are neighbours */
+        for (uint32_t i = node->candidates.count; i-- > 0;) {
+            envm_str version = space->candidates.items[node->candidates.items[i]].record->version;
+            if (i + 1 == node->candidates.count ||
+                !envm_str_equal(
+                    version,
+                    space->candidates.items[node->candidates.items[i + 1]].record->version))
+                envm_json_put_str(w, version);
+        }
+        envm_json_close_array(w);
+    }
+    if (node->specs.count) {
+        envm_json_key(w, "specs");
+        envm_json_open_array(w);
+        for (uint32_t i = 0; i < node->specs.count; i++)
+            envm_json_put_str(w, space->specs.items[node->specs.items[i]].text);
+        envm_json_close_array(w);
+    }
+}
+
+/* Recursive in the depth of the graph. A node that was written before keeps its children there. */
+static void write_node(struct envm_json_writer *w, struct envm_solve_space *space,
+                       struct envm_problem_node *node, const struct envm_problem_node *about)
+{
+    envm_json_open_object(w);
+    write_node_texts(w, space, node, about);
+    write_node_lists(w, space, node);
+    if (node->child_count && !node->is_written) {
+        struct envm_problem_node **children = shown_children(space, node);
+        node->is_written = true;
+        envm_json_key(w, "children");
+        envm_json_open_array(w);
+        for (size_t i = 0; i < node->child_count; i++)
+            write_node(w, space, children[i], node);
+        envm_json_close_array(w);
+    }
+    envm_json_close_object(w);
+}
+
+static void write_suggestions(struct envm_json_writer *w, const struct envm_problem_report *report)
+{
+    const struct envm_solve_space *space = report->graph->space;
+
+    envm_json_key(w, "suggestions");
+    envm_json_open_array(w);
+    for (size_t i = 0; i < report->relaxation_count; i++) {
+        const struct envm_problem_relaxation *item = &report->relaxations[i];
+        envm_json_open_object(w);
+        envm_json_field_cstr(w, "kind", item->dropped ? "leave-out" : "any-version");
+        envm_json_field_str(w, "request", space->specs.items[item->request].text);
+        if (!item->dropped)
+            envm_json_field_str(w, "gives", item->gives);
+        envm_json_close_object(w);
+    }
+    envm_json_close_array(w);
+}
+
+envm_str envm_problem_json(const struct envm_problem_report *report)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_limit(TEXT_LIMIT * 16);
+    const struct envm_problem_graph *graph = report->graph;
+    struct envm_json_writer w;
+
+    envm_json_writer_init(&w, &out, 0);
+    envm_json_open_object(&w);
+    envm_json_field_cstr(&w, "kind", report->is_conflict ? "conflict" : "unsatisfiable");
+    envm_json_field_str(&w, "message", envm_problem_headline(report));
+    envm_json_key(&w, "requests");
+    envm_json_open_array(&w);
+    for (uint32_t i = 0; i < graph->requests.count; i++)
+        envm_json_put_str(&w, graph->space->specs.items[graph->requests.items[i]].text);
+    envm_json_close_array(&w);
+    envm_json_key(&w, "tree");
+    envm_json_open_array(&w);
+    for (uint32_t i = 0; i < graph->requests.count; i++)
+        write_node(&w, graph->space, graph->roots[i], NULL);
+    envm_json_close_array(&w);
+    write_suggestions(&w, report);
+    envm_json_close_object(&w);
+    return envm_arena_str(graph->space->arena, envm_buf_str(&out));
+}

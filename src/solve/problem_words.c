@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "solve/problem_words.h"
+
+#include <stdlib.h>
+
+#include "base/utf8.h"
+#include "solve/problem_names.h"
+
+#define SPECS_SHOWN_MAX 4u
+#define TEXT_SHOWN_MAX 200u
+
+/* Names, versions and specs come from outside. */
+static void say(struct envm_buf *out, envm_str text)
+{
+    envm_buf_add_escaped(out, text, TEXT_SHOWN_MAX);
+}
+
+static void say_spec(struct envm_buf *out, const struct envm_solve_space *space, uint32_t spec)
+{
+    say(out, space->specs.items[spec].text);
+}
+
+static const struct envm_package_record *record_of(const struct envm_solve_space *space,
+                                                   uint32_t candidate)
+{
+    return space->candidates.items[candidate].record;
+}
+
+/* "1.0" or "1.0 to 1.4" */
+static void say_versions(struct envm_buf *out, const struct envm_solve_space *space,
+                         struct envm_id_list candidates)
+{
+    uint32_t low = candidates.items[0], high = low;
+
+    for (uint32_t i = 1; i < candidates.count; i++) {
+        const struct envm_version *version = space->candidates.items[candidates.items[i]].version;
+        if (envm_version_compare(version, space->candidates.items[low].version) < 0)
+            low = candidates.items[i];
+        if (envm_version_compare(version, space->candidates.items[high].version) > 0)
+            high = candidates.items[i];
+    }
+    say(out, record_of(space, low)->version);
+    if (envm_version_compare(space->candidates.items[low].version,
+                             space->candidates.items[high].version) != 0) {
+        envm_buf_add_cstr(out, " to ");
+        say(out, record_of(space, high)->version);
+    }
+}
+
+void envm_problem_say_packages(struct envm_buf *out, const struct envm_solve_space *space,
+                               struct envm_id_list candidates)
+{
+    say(out, record_of(space, candidates.items[0])->name);
+    envm_buf_add_byte(out, ' ');
+    say_versions(out, space, candidates);
+    if (candidates.count > 1)
+        envm_buf_printf(out, " (%u builds)", candidates.count);
+}
+
+static int compare_texts(const void *a, const void *b, void *user)
+{
+    const struct envm_solve_space *space = user;
+
+    return envm_str_compare(space->specs.items[*(const uint32_t *)a].text,
+                            space->specs.items[*(const uint32_t *)b].text);
+}
+
+void envm_problem_say_specs(struct envm_buf *out, const struct envm_solve_space *space,
+                            struct envm_id_list specs)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_solve_space copy = *space; /* qsort_r takes no pointer to const */
+    uint32_t *sorted = envm_arena_copy(&arena, specs.items, specs.count * sizeof(*specs.items));
+
+    if (specs.count > 1)
+        qsort_r(sorted, specs.count, sizeof(*sorted), compare_texts, &copy);
+    for (uint32_t i = 0; i < specs.count; i++) {
+        if (i >= SPECS_SHOWN_MAX && specs.count > SPECS_SHOWN_MAX + 1) {
+            envm_buf_printf(out, " or %u more", specs.count - i);
+            return;
+        }
+        if (i)
+            envm_buf_add_cstr(out, " or ");
+        say_spec(out, space, sorted[i]);
+    }
+}
+
+void envm_problem_say_requests(struct envm_buf *out, const struct envm_solve_space *space,
+                               struct envm_id_list requests)
+{
+    for (uint32_t i = 0; i < requests.count; i++) {
+        if (i)
+            envm_buf_add_cstr(out, i + 1 == requests.count ? " and " : ", ");
+        envm_buf_add_byte(out, '"');
+        say_spec(out, space, requests.items[i]);
+        envm_buf_add_byte(out, '"');
+    }
+}
+
+static void say_channels(struct envm_buf *out, const struct envm_solve_request *request)
+{
+    for (size_t i = 0; i < request->channel_count; i++) {
+        if (i)
+            envm_buf_add_cstr(out, i + 1 == request->channel_count ? " and " : ", ");
+        say(out, request->channels[i].name);
+    }
+    if (request->platform.len) {
+        envm_buf_add_cstr(out, " for ");
+        say(out, request->platform);
+    }
+}
+
+static void say_missing_name(struct envm_buf *out, struct envm_solve_space *space, uint32_t spec)
+{
+    const struct envm_solve_spec *entry = &space->specs.items[spec];
+
+    if (entry->name == ENVM_SOLVE_NONE) {
+        envm_buf_add_cstr(out, "nothing in ");
+        say_channels(out, space->request);
+        envm_buf_add_cstr(out, " matches it");
+        return;
+    }
+    envm_str name = space->names.items[entry->name].name;
+    envm_buf_add_cstr(out, "there is no package \"");
+    say(out, name);
+    envm_buf_add_cstr(out, "\" in ");
+    say_channels(out, space->request);
+    struct envm_str_list close = envm_problem_close_names(space, name);
+    for (size_t i = 0; i < close.count; i++) {
+        envm_buf_add_cstr(out, i == 0                 ? "; did you mean \""
+                               : i + 1 == close.count ? "\" or \""
+                                                      : "\", \"");
+        say(out, close.items[i]);
+    }
+    if (close.count)
+        envm_buf_add_cstr(out, "\"?");
+}
+
+static struct envm_id_list all_of_name(struct envm_solve_space *space, uint32_t name)
+{
+    const struct envm_solve_name *entry = &space->names.items[name];
+    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, entry->count + (size_t)1);
+
+    for (uint32_t i = 0; i < entry->count; i++)
+        ids[i] = entry->first + i;
+    return (struct envm_id_list){ids, entry->count};
+}
+
+static void say_system(struct envm_buf *out, struct envm_solve_space *space, uint32_t spec)
+{
+    uint32_t name = space->specs.items[spec].name;
+    const struct envm_solve_name *entry = &space->names.items[name];
+
+    envm_buf_add_cstr(out, "the system has ");
+    if (entry->count == 0)
+        envm_buf_add_cstr(out, "no ");
+    say(out, entry->name);
+    if (entry->count == 0)
+        return;
+    const struct envm_package_record *record = record_of(space, entry->first);
+    envm_buf_add_byte(out, ' ');
+    say(out, record->version);
+    if (record->build.len && !envm_str_equal_c(record->build, "0")) {
+        envm_buf_add_byte(out, '=');
+        say(out, record->build);
+    }
+}
+
+/* `about` is the PACKAGES node of the hidden records. */
+static void say_priority(struct envm_buf *out, const struct envm_solve_space *space,
+                         const struct envm_problem_node *about)
+{
+    const struct envm_solve_request *request = space->request;
+    const struct envm_solve_candidate *c = &space->candidates.items[about->candidates.items[0]];
+    uint32_t first = space->names.items[c->name].first_channel;
+
+    envm_buf_add_cstr(out, "only in channel ");
+    say(out, request->channels[c->channel].name);
+    if (first != ENVM_SOLVE_NONE && first != c->channel) {
+        envm_buf_add_cstr(out, ", and ");
+        say(out, request->channels[first].name);
+        envm_buf_add_cstr(out, ", which has the name too, comes first (strict channel priority)");
+    } else {
+        envm_buf_add_cstr(out, ", but another channel is asked for");
+    }
+}
+
+static void say_excluded(struct envm_buf *out, const struct envm_solve_space *space,
+                         const struct envm_problem_node *node)
+{
+    const struct envm_package_record *record = record_of(space, node->other);
+
+    envm_buf_add_cstr(out, "not allowed beside ");
+    say(out, record->name);
+    envm_buf_add_byte(out, ' ');
+    say(out, record->version);
+    envm_buf_add_cstr(out, ", which constrains \"");
+    say_spec(out, space, node->spec);
+    envm_buf_add_byte(out, '"');
+}
+
+static void say_quoted_spec(struct envm_buf *out, const struct envm_solve_space *space,
+                            const char *before, uint32_t spec, const char *after)
+{
+    envm_buf_add_cstr(out, before);
+    say_spec(out, space, spec);
+    envm_buf_add_cstr(out, after);
+}
+
+void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *space,
+                             const struct envm_problem_node *node,
+                             const struct envm_problem_node *about)
+{
+    switch (node->reason) {
+    case ENVM_REASON_MISSING_NAME:
+        say_missing_name(out, space, node->spec);
+        break;
+    case ENVM_REASON_MISSING_VERSION:
+        envm_buf_add_cstr(out, "there is only ");
+        envm_problem_say_packages(out, space, all_of_name(space, node->name));
+        break;
+    case ENVM_REASON_MISSING_BUILD:
+        envm_buf_add_cstr(out, "there is ");
+        envm_problem_say_packages(out, space, all_of_name(space, node->name));
+        envm_buf_add_cstr(out, ", but none of that build, subdir or channel");
+        break;
+    case ENVM_REASON_SYSTEM:
+        say_system(out, space, node->spec);
+        break;
+    case ENVM_REASON_PRIORITY:
+        say_priority(out, space, about);
+        break;
+    case ENVM_REASON_REQUEST:
+        say_quoted_spec(out, space, "does not match the request \"", node->spec, "\"");
+        break;
+    case ENVM_REASON_BROKEN:
+        say_quoted_spec(out, space, "its dependency \"", node->spec, "\" cannot be understood");
+        break;
+    case ENVM_REASON_CONSTRAINS:
+        say_quoted_spec(out, space, "allows only \"", node->spec, "\" beside it");
+        break;
+    case ENVM_REASON_EXCLUDED:
+        say_excluded(out, space, node);
+        break;
+    case ENVM_REASON_SAME_NAME:
+        envm_buf_add_cstr(out, "only one version can be installed");
+        break;
+    case ENVM_REASON_REPEATED:
+        envm_buf_add_cstr(out, "and so on");
+        break;
+    }
+}
+
+const char *envm_problem_reason_name(enum envm_problem_reason reason)
+{
+    static const char *const names[] = {
+        [ENVM_REASON_MISSING_NAME] = "missing-name",
+        [ENVM_REASON_MISSING_VERSION] = "missing-version",
+        [ENVM_REASON_MISSING_BUILD] = "missing-build",
+        [ENVM_REASON_SYSTEM] = "system",
+        [ENVM_REASON_PRIORITY] = "channel-priority",
+        [ENVM_REASON_REQUEST] = "request",
+        [ENVM_REASON_BROKEN] = "broken-record",
+        [ENVM_REASON_CONSTRAINS] = "constrains",
+        [ENVM_REASON_EXCLUDED] = "constrained",
+        [ENVM_REASON_SAME_NAME] = "one-version",
+        [ENVM_REASON_REPEATED] = "repeated",
+    };
+
+    return names[reason];
+}

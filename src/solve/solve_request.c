@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+#include "solve/solve_request.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+static int compare_requests(const void *a, const void *b)
+{
+    const struct envm_match_spec *x = *(const struct envm_match_spec *const *)a;
+    const struct envm_match_spec *y = *(const struct envm_match_spec *const *)b;
+    int order = envm_str_compare(envm_match_spec_exact_name(x), envm_match_spec_exact_name(y));
+
+    return order ? order : envm_str_compare(envm_match_spec_text(x), envm_match_spec_text(y));
+}
+
+/* Sorted before they get ids, as ids decide what explanations look like. */
+struct envm_id_list envm_solve_requests(struct envm_solve_space *space)
+{
+    const struct envm_solve_request *request = space->request;
+    size_t count = request->spec_count;
+    const struct envm_match_spec **specs =
+        envm_arena_new_array(space->arena, const struct envm_match_spec *, count + 1);
+    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, count + 1);
+    uint32_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        specs[i] = request->specs[i];
+    if (count > 1)
+        qsort(specs, count, sizeof(*specs), compare_requests);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = envm_solve_space_spec(space, envm_match_spec_text(specs[i]), specs[i]);
+        if (kept == 0 || ids[kept - 1] != id)
+            ids[kept++] = id;
+    }
+    return (struct envm_id_list){ids, kept};
+}
+
+/* --- exclusion ------------------------------------------------------------------------------ */
+
+static uint32_t spec_name(const struct envm_solve_space *space, uint32_t spec)
+{
+    return space->specs.items[spec].name;
+}
+
+/* The only channel a name may come from under strict priority; a request that names a channel
+ * decides, else the highest channel that has the name. */
+static uint32_t channel_for_name(const struct envm_solve_space *space, struct envm_id_list requests,
+                                 uint32_t name)
+{
+    for (uint32_t i = 0; i < requests.count; i++) {
+        const struct envm_solve_spec *spec = &space->specs.items[requests.items[i]];
+        if (spec->name != name || envm_match_spec_channel(spec->spec).len == 0)
+            continue;
+        uint32_t best = ENVM_SOLVE_NONE;
+        for (uint32_t j = 0; j < spec->matches.count; j++) {
+            uint32_t channel = space->candidates.items[spec->matches.items[j]].channel;
+            best = channel < best ? channel : best;
+        }
+        if (best != ENVM_SOLVE_NONE)
+            return best;
+    }
+    return space->names.items[name].first_channel;
+}
+
+enum envm_exclusion envm_solve_exclusion(const struct envm_solve_space *space,
+                                         struct envm_id_list requests, uint32_t candidate,
+                                         uint32_t *ret_request)
+{
+    const struct envm_solve_candidate *c = &space->candidates.items[candidate];
+
+    if (space->names.items[c->name].is_virtual)
+        return ENVM_EXCLUDED_NOT;
+    if (space->request->priority == ENVM_PRIORITY_STRICT &&
+        c->channel != channel_for_name(space, requests, c->name))
+        return ENVM_EXCLUDED_PRIORITY;
+    for (uint32_t i = 0; i < requests.count; i++) {
+        if (spec_name(space, requests.items[i]) != c->name ||
+            envm_solve_space_matches(space, requests.items[i], candidate))
+            continue;
+        *ret_request = requests.items[i];
+        return ENVM_EXCLUDED_REQUEST;
+    }
+    return c->expanded && c->broken ? ENVM_EXCLUDED_BROKEN : ENVM_EXCLUDED_NOT;
+}
+
+/* --- reaching ------------------------------------------------------------------------------- */
+
+struct walk {
+    struct envm_solve_space *space;
+    struct envm_id_list requests;
+    ENVM_VEC(uint8_t) is_reached;
+    ENVM_VEC(uint8_t) use;
+    ENVM_VEC(uint8_t) restricted; /* by name: exclusion has to be looked at */
+    ENVM_VEC(uint32_t) queue;     /* specs; everything before `next` is done */
+    ENVM_VEC(uint32_t) reached;
+    size_t next;
+};
+
+static void walk_release(struct walk *walk)
+{
+    envm_vec_release(&walk->is_reached);
+    envm_vec_release(&walk->use);
+    envm_vec_release(&walk->restricted);
+    envm_vec_release(&walk->queue);
+    envm_vec_release(&walk->reached);
+}
+ENVM_DEFINE_CLEANUP(walk, struct walk, walk_release)
+
+#define fit_zeroed(vec, wanted)                                                                    \
+    do {                                                                                           \
+        if ((vec)->count < (wanted)) {                                                             \
+            envm_vec_reserve((vec), (wanted));                                                     \
+            memset((vec)->items + (vec)->count, 0,                                                 \
+                   ((wanted) - (vec)->count) * sizeof(*(vec)->items));                             \
+            (vec)->count = (wanted);                                                               \
+        }                                                                                          \
+    } while (0)
+
+static void fit(struct walk *walk)
+{
+    fit_zeroed(&walk->is_reached, walk->space->candidates.count);
+    fit_zeroed(&walk->use, walk->space->specs.count);
+    fit_zeroed(&walk->restricted, walk->space->names.count);
+}
+
+static void put_in_play(struct walk *walk, uint32_t spec, enum envm_spec_use use)
+{
+    fit(walk);
+    if (!(walk->use.items[spec] & (ENVM_SPEC_DEPENDED | ENVM_SPEC_REQUESTED)) &&
+        use != ENVM_SPEC_CONSTRAINS)
+        envm_vec_push(&walk->queue, spec);
+    walk->use.items[spec] = (uint8_t)(walk->use.items[spec] | use);
+}
+
+static bool is_admissible(const struct walk *walk, uint32_t candidate)
+{
+    const struct envm_solve_space *space = walk->space;
+    const struct envm_solve_candidate *c = &space->candidates.items[candidate];
+    uint32_t request;
+
+    if (!walk->restricted.items[c->name])
+        return space->request->priority != ENVM_PRIORITY_STRICT ||
+               c->channel == space->names.items[c->name].first_channel;
+    return envm_solve_exclusion(space, walk->requests, candidate, &request) == ENVM_EXCLUDED_NOT;
+}
+
+static enum envm_code reach_candidate(struct walk *walk, uint32_t candidate, struct envm_error *err)
+{
+    if (walk->is_reached.items[candidate] || !is_admissible(walk, candidate))
+        return ENVM_OK;
+    ENVM_TRY(envm_solve_space_expand(walk->space, candidate, err));
+    fit(walk);
+    const struct envm_solve_candidate *c = &walk->space->candidates.items[candidate];
+    if (c->broken)
+        return ENVM_OK;
+    walk->is_reached.items[candidate] = 1;
+    envm_vec_push(&walk->reached, candidate);
+    for (uint32_t i = 0; i < c->depends.count; i++)
+        put_in_play(walk, c->depends.items[i], ENVM_SPEC_DEPENDED);
+    return ENVM_OK;
+}
+
+static enum envm_code reach_specs(struct walk *walk, struct envm_error *err)
+{
+    while (walk->next < walk->queue.count) {
+        uint32_t spec = walk->queue.items[walk->next++];
+        ENVM_TRY(envm_solve_space_match(walk->space, spec, err));
+        fit(walk);
+        struct envm_id_list matches = walk->space->specs.items[spec].matches;
+        for (uint32_t i = 0; i < matches.count; i++)
+            ENVM_TRY(reach_candidate(walk, matches.items[i], err));
+    }
+    return ENVM_OK;
+}
+
+/* Virtual packages are there whether something depends on them or not. */
+static enum envm_code reach_virtual(struct walk *walk, struct envm_error *err)
+{
+    const struct envm_record_list *list = &walk->space->request->virtual_packages;
+
+    for (size_t i = 0; i < list->count; i++) {
+        uint32_t name = envm_solve_space_name(walk->space, list->items[i]->name);
+        if (!walk->space->names.items[name].is_virtual)
+            continue;
+        ENVM_TRY(envm_solve_space_gather(walk->space, name, err));
+        fit(walk);
+        const struct envm_solve_name *entry = &walk->space->names.items[name];
+        for (uint32_t c = entry->first; c < entry->first + entry->count; c++) {
+            if (walk->is_reached.items[c])
+                continue;
+            walk->is_reached.items[c] = 1;
+            envm_vec_push(&walk->reached, c);
+        }
+    }
+    return ENVM_OK;
+}
+
+/* Constraints matter only on names of which something was reached. */
+static enum envm_code match_constrains(struct walk *walk, struct envm_error *err)
+{
+    ENVM_VEC(uint8_t) present = {0};
+    enum envm_code code = ENVM_OK;
+
+    fit_zeroed(&present, walk->space->names.count);
+    for (size_t i = 0; i < walk->reached.count; i++)
+        present.items[walk->space->candidates.items[walk->reached.items[i]].name] = 1;
+    for (size_t i = 0; code == ENVM_OK && i < walk->reached.count; i++) {
+        struct envm_id_list list = walk->space->candidates.items[walk->reached.items[i]].constrains;
+        for (uint32_t j = 0; code == ENVM_OK && j < list.count; j++) {
+            uint32_t name = spec_name(walk->space, list.items[j]);
+            if (name == ENVM_SOLVE_NONE || name >= present.count || !present.items[name])
+                continue;
+            code = envm_solve_space_match(walk->space, list.items[j], err);
+            put_in_play(walk, list.items[j], ENVM_SPEC_CONSTRAINS);
+        }
+    }
+    envm_vec_release(&present);
+    return code;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static struct envm_id_list sorted_copy(struct envm_arena *arena, const uint32_t *items,
+                                       size_t count)
+{
+    uint32_t *copy = envm_arena_new_array(arena, uint32_t, count + 1);
+
+    if (count) {
+        memcpy(copy, items, count * sizeof(*copy));
+        qsort(copy, count, sizeof(*copy), compare_ids);
+    }
+    return (struct envm_id_list){copy, (uint32_t)count};
+}
+
+/* --- the lists ------------------------------------------------------------------------------ */
+
+/* Two passes over the same pairs: the first counts, the second fills. */
+struct list_filler {
+    struct envm_id_lists lists;
+    uint32_t *fill; /* NULL in the counting pass */
+};
+
+static void filler_begin(struct list_filler *filler, struct envm_arena *arena, uint32_t keys)
+{
+    filler->lists.start = envm_arena_new_array(arena, uint32_t, (size_t)keys + 1);
+    filler->fill = NULL;
+}
+
+static void filler_pair(struct list_filler *filler, uint32_t key, uint32_t value)
+{
+    if (!filler->fill)
+        filler->lists.start[key + 1]++;
+    else
+        filler->lists.items[filler->fill[key]++] = value;
+}
+
+static void filler_turn(struct list_filler *filler, struct envm_arena *arena, uint32_t keys)
+{
+    for (uint32_t i = 0; i < keys; i++)
+        filler->lists.start[i + 1] += filler->lists.start[i];
+    filler->lists.items =
+        envm_arena_new_array(arena, uint32_t, (size_t)filler->lists.start[keys] + 1);
+    filler->fill =
+        envm_arena_copy(arena, filler->lists.start, (keys + (size_t)1) * sizeof(uint32_t));
+}
+
+static void list_matched(struct envm_solve_reach *reach, struct list_filler *filler)
+{
+    for (uint32_t i = 0; i < reach->specs.count; i++) {
+        uint32_t spec = reach->specs.items[i];
+        struct envm_id_list matches = reach->space->specs.items[spec].matches;
+        for (uint32_t j = 0; j < matches.count; j++)
+            if (matches.items[j] < reach->candidate_count && reach->is_reached[matches.items[j]])
+                filler_pair(filler, matches.items[j], spec);
+    }
+}
+
+static void list_users(struct envm_solve_reach *reach, struct list_filler *filler)
+{
+    for (uint32_t i = 0; i < reach->reached.count; i++) {
+        uint32_t c = reach->reached.items[i];
+        struct envm_id_list depends = reach->space->candidates.items[c].depends;
+        for (uint32_t j = 0; j < depends.count; j++)
+            filler_pair(filler, depends.items[j], c);
+    }
+}
+
+static void list_constrainers(struct envm_solve_reach *reach, struct list_filler *filler)
+{
+    for (uint32_t i = 0; i < reach->reached.count; i++) {
+        uint32_t c = reach->reached.items[i];
+        struct envm_id_list constrains = reach->space->candidates.items[c].constrains;
+        for (uint32_t j = 0; j < constrains.count; j++)
+            if (reach->use[constrains.items[j]] & ENVM_SPEC_CONSTRAINS)
+                filler_pair(filler, constrains.items[j], c);
+    }
+}
+
+static void list_constrains_of(struct envm_solve_reach *reach, struct list_filler *filler)
+{
+    for (uint32_t i = 0; i < reach->specs.count; i++) {
+        uint32_t spec = reach->specs.items[i];
+        if (reach->use[spec] & ENVM_SPEC_CONSTRAINS)
+            filler_pair(filler, spec_name(reach->space, spec), spec);
+    }
+}
+
+static struct envm_id_lists make_lists(struct envm_solve_reach *reach, uint32_t keys,
+                                       void (*walk)(struct envm_solve_reach *,
+                                                    struct list_filler *))
+{
+    struct list_filler filler;
+
+    filler_begin(&filler, reach->space->arena, keys);
+    walk(reach, &filler);
+    filler_turn(&filler, reach->space->arena, keys);
+    walk(reach, &filler);
+    return filler.lists;
+}
+
+static void finish(struct walk *walk, struct envm_solve_reach *reach)
+{
+    struct envm_arena *arena = walk->space->arena;
+    ENVM_VEC(uint32_t) in_play = {0};
+
+    fit(walk);
+    *reach = (struct envm_solve_reach){
+        .space = walk->space,
+        .requests = walk->requests,
+        .candidate_count = (uint32_t)walk->space->candidates.count,
+        .spec_count = (uint32_t)walk->space->specs.count,
+        .name_count = (uint32_t)walk->space->names.count,
+        .reached = sorted_copy(arena, walk->reached.items, walk->reached.count),
+        .is_reached = envm_arena_copy(arena, walk->is_reached.items, walk->is_reached.count),
+        .use = envm_arena_copy(arena, walk->use.items, walk->use.count),
+    };
+    for (uint32_t i = 0; i < reach->spec_count; i++)
+        if (reach->use[i])
+            envm_vec_push(&in_play, i);
+    reach->specs = sorted_copy(arena, in_play.items, in_play.count);
+    envm_vec_release(&in_play);
+    reach->matched = make_lists(reach, reach->candidate_count, list_matched);
+    reach->users = make_lists(reach, reach->spec_count, list_users);
+    reach->constrainers = make_lists(reach, reach->spec_count, list_constrainers);
+    reach->constrains_of = make_lists(reach, reach->name_count, list_constrains_of);
+}
+
+enum envm_code envm_solve_reach(struct envm_solve_space *space, struct envm_id_list requests,
+                                struct envm_solve_reach *ret_reach, struct envm_error *err)
+{
+    ENVM_CLEANUP(walk) struct walk walk = {.space = space, .requests = requests};
+
+    ENVM_TRY(reach_virtual(&walk, err));
+    for (uint32_t i = 0; i < requests.count; i++) {
+        ENVM_TRY(envm_solve_space_match(space, requests.items[i], err));
+        fit(&walk);
+        if (spec_name(space, requests.items[i]) != ENVM_SOLVE_NONE)
+            walk.restricted.items[spec_name(space, requests.items[i])] = 1;
+    }
+    for (uint32_t i = 0; i < requests.count; i++)
+        put_in_play(&walk, requests.items[i], ENVM_SPEC_REQUESTED);
+    ENVM_TRY(reach_specs(&walk, err));
+    ENVM_TRY(match_constrains(&walk, err));
+    finish(&walk, ret_reach);
+    return ENVM_OK;
+}

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+#include "solve/solve_space.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/sink.h"
+#include "conda/package_rank.h"
+
+/* More records of the names that are reached than any channel has: ids stay far from overflow and
+ * a hostile channel ends with an error instead of taking all memory. */
+#define CANDIDATE_MAX 8000000u
+
+enum { PREFERRED_BY_PLACE = 1, PREFERRED_HAS_DIGEST = 2 };
+
+/* Maps take no key without a pointer. */
+static envm_str map_key(envm_str text)
+{
+    return text.ptr ? text : ENVM_STR("");
+}
+
+/* What makes two records the same package file. The digest decides where both sides have one, so
+ * the key holds either the digest or where the file comes from. */
+static envm_str identity_key(struct envm_arena *arena, const struct envm_package_record *record,
+                             bool by_digest)
+{
+    if (by_digest)
+        return envm_arena_printf(arena, "sha256 %s", envm_sha256_hex(&record->sha256).text);
+    return envm_arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s", ENVM_STR_ARGS(record->channel),
+                             ENVM_STR_ARGS(record->subdir), ENVM_STR_ARGS(record->name),
+                             ENVM_STR_ARGS(record->version), ENVM_STR_ARGS(record->build));
+}
+
+static void remember_preferred(struct envm_solve_space *space)
+{
+    const struct envm_record_list *list = &space->request->preferred;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct envm_package_record *record = list->items[i];
+        if (record->sha256.known)
+            envm_map_set(&space->preferred, identity_key(space->arena, record, true), 1);
+        envm_map_set(&space->preferred, identity_key(space->arena, record, false),
+                     record->sha256.known ? PREFERRED_HAS_DIGEST : PREFERRED_BY_PLACE);
+        /* the name alone tells quickly that most records are not meant */
+        envm_map_set(&space->preferred, map_key(record->name), 1);
+    }
+}
+
+static bool is_preferred(struct envm_solve_space *space, const struct envm_package_record *record)
+{
+    if (space->preferred.count == 0 || !envm_map_find(&space->preferred, map_key(record->name)))
+        return false;
+    if (record->sha256.known &&
+        envm_map_find(&space->preferred, identity_key(space->arena, record, true)))
+        return true;
+    const uint64_t *by_place =
+        envm_map_find(&space->preferred, identity_key(space->arena, record, false));
+    return by_place && (*by_place == PREFERRED_BY_PLACE || !record->sha256.known);
+}
+
+void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *arena,
+                           const struct envm_solve_request *request)
+{
+    *space = (struct envm_solve_space){.arena = arena, .request = request};
+    remember_preferred(space);
+}
+
+void envm_solve_space_release(struct envm_solve_space *space)
+{
+    envm_vec_release(&space->names);
+    envm_vec_release(&space->candidates);
+    envm_vec_release(&space->specs);
+    envm_map_release(&space->name_ids);
+    envm_map_release(&space->spec_ids);
+    envm_map_release(&space->versions);
+    envm_map_release(&space->preferred);
+}
+
+uint32_t envm_solve_space_name(struct envm_solve_space *space, envm_str name)
+{
+    bool is_new = false;
+    uint64_t *id = envm_map_get(&space->name_ids, map_key(name), &is_new);
+
+    if (is_new) {
+        *id = space->names.count;
+        envm_vec_push(&space->names, ((struct envm_solve_name){
+                                         .name = name,
+                                         .is_virtual = envm_str_starts_with(name, ENVM_STR("__")),
+                                         .first_channel = ENVM_SOLVE_NONE,
+                                     }));
+    }
+    return (uint32_t)*id;
+}
+
+uint32_t envm_solve_space_spec(struct envm_solve_space *space, envm_str text,
+                               const struct envm_match_spec *parsed)
+{
+    bool is_new = false;
+    uint64_t *slot = envm_map_get(&space->spec_ids, map_key(text), &is_new);
+    uint32_t id = (uint32_t)*slot;
+
+    if (!is_new)
+        return id;
+    id = (uint32_t)space->specs.count;
+    *slot = id;
+    struct envm_solve_spec spec = {.text = text, .spec = parsed, .name = ENVM_SOLVE_NONE};
+    if (!parsed && envm_match_spec_parse(space->arena, text, &spec.spec, NULL) != ENVM_OK)
+        spec.spec = NULL;
+    if (spec.spec) {
+        envm_str name = envm_match_spec_exact_name(spec.spec);
+        if (name.len)
+            spec.name = envm_solve_space_name(space, name);
+    }
+    envm_vec_push(&space->specs, spec);
+    return id;
+}
+
+static void leave_out(struct envm_solve_space *space, const struct envm_package_record *record,
+                      const char *what, envm_str text)
+{
+    if (space->left_out++ == 0)
+        space->first_left_out =
+            envm_arena_printf(space->arena, "%.*s-%.*s-%.*s: %s '%.*s'",
+                              ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
+                              ENVM_STR_ARGS(record->build), what, ENVM_STR_ARGS(text));
+}
+
+/* One parse per distinct text; NULL when it is not a version. */
+static const struct envm_version *version_of(struct envm_solve_space *space, envm_str text)
+{
+    bool is_new = false;
+    uint64_t *slot = envm_map_get(&space->versions, map_key(text), &is_new);
+
+    if (is_new) {
+        const struct envm_version *version = NULL;
+        if (envm_version_parse(space->arena, text, &version, NULL) != ENVM_OK)
+            version = NULL;
+        *slot = (uintptr_t)version;
+    }
+    /* the slot holds what was a pointer to const */
+    return (const struct envm_version *)(uintptr_t)*slot;
+}
+
+static enum envm_code add_records(struct envm_solve_space *space, uint32_t name, uint32_t channel,
+                                  const struct envm_record_list *list, struct envm_error *err)
+{
+    if (list->count > CANDIDATE_MAX - space->candidates.count)
+        return envm_fail(err, ENVM_GAVE_UP, "more than %u records to choose from", CANDIDATE_MAX);
+    if (list->count > 0 && space->names.items[name].first_channel == ENVM_SOLVE_NONE)
+        space->names.items[name].first_channel = channel;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct envm_package_record *record = list->items[i];
+        const struct envm_version *version = version_of(space, record->version);
+        if (!version) {
+            leave_out(space, record, "bad version", record->version);
+            continue;
+        }
+        envm_vec_push(&space->candidates, ((struct envm_solve_candidate){
+                                              .record = record,
+                                              .version = version,
+                                              .name = name,
+                                              .channel = channel,
+                                              .preferred = is_preferred(space, record),
+                                          }));
+    }
+    return ENVM_OK;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct envm_solve_candidate *x = a, *y = b;
+    struct envm_ranked_record left = {x->record, x->version}, right = {y->record, y->version};
+    int order = envm_package_rank_compare(&left, &right);
+
+    if (order == 0)
+        order = x->channel < y->channel ? -1 : x->channel > y->channel;
+    return order ? order : envm_str_compare(x->record->subdir, y->record->subdir);
+}
+
+static enum envm_code add_virtual(struct envm_solve_space *space, uint32_t name,
+                                  struct envm_error *err)
+{
+    const struct envm_record_list *all = &space->request->virtual_packages;
+
+    for (size_t i = 0; i < all->count; i++) {
+        struct envm_record_list one = {all->items + i, 1};
+        if (envm_str_equal(all->items[i]->name, space->names.items[name].name))
+            ENVM_TRY(add_records(space, name, 0, &one, err));
+    }
+    return ENVM_OK;
+}
+
+static enum envm_code add_channels(struct envm_solve_space *space, uint32_t name,
+                                   struct envm_error *err)
+{
+    const struct envm_solve_request *request = space->request;
+
+    for (size_t i = 0; i < request->channel_count; i++) {
+        const struct envm_solve_channel *channel = &request->channels[i];
+        for (size_t j = 0; j < channel->source_count; j++) {
+            const struct envm_package_source *source = channel->sources[j];
+            struct envm_record_list list = {0};
+            ENVM_TRY(source->records(source->self, space->names.items[name].name, space->arena,
+                                     &list, err));
+            ENVM_TRY(add_records(space, name, (uint32_t)i, &list, err));
+        }
+    }
+    return ENVM_OK;
+}
+
+enum envm_code envm_solve_space_gather(struct envm_solve_space *space, uint32_t name,
+                                       struct envm_error *err)
+{
+    if (space->names.items[name].gathered)
+        return ENVM_OK;
+    size_t first = space->candidates.count;
+    if (space->names.items[name].is_virtual)
+        ENVM_TRY(add_virtual(space, name, err));
+    else
+        ENVM_TRY(add_channels(space, name, err));
+    struct envm_solve_name *entry = &space->names.items[name];
+    entry->gathered = true;
+    entry->first = (uint32_t)first;
+    entry->count = (uint32_t)(space->candidates.count - first);
+    if (entry->count > 1)
+        qsort(space->candidates.items + first, entry->count, sizeof(*space->candidates.items),
+              compare_candidates);
+    return ENVM_OK;
+}
+
+static bool candidate_matches(const struct envm_solve_space *space,
+                              const struct envm_match_spec *spec, uint32_t candidate)
+{
+    const struct envm_solve_candidate *c = &space->candidates.items[candidate];
+
+    return envm_match_spec_matches_parsed(spec, c->record, c->version);
+}
+
+static void match_name(struct envm_solve_space *space, struct envm_solve_spec *spec)
+{
+    const struct envm_solve_name *name = &space->names.items[spec->name];
+    uint32_t count = 0;
+
+    spec->bits = envm_arena_new_array(space->arena, uint64_t, name->count / 64 + 1);
+    for (uint32_t i = 0; i < name->count; i++) {
+        if (!candidate_matches(space, spec->spec, name->first + i))
+            continue;
+        spec->bits[i / 64] |= UINT64_C(1) << (i % 64);
+        count++;
+    }
+    uint32_t *items = envm_arena_new_array(space->arena, uint32_t, count);
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < name->count; i++)
+        if (spec->bits[i / 64] >> (i % 64) & 1)
+            items[at++] = name->first + i;
+    spec->matches = (struct envm_id_list){items, count};
+}
+
+/* The fixed beginning of a name pattern: "foo" of "foo*", "" of a regex. */
+static envm_str pattern_prefix(envm_str text)
+{
+    size_t colons = envm_str_find(text, ENVM_STR("::"));
+    envm_str rest = envm_str_trim(colons == SIZE_MAX ? text : envm_str_skip(text, colons + 2));
+    size_t star = envm_str_find_char(rest, '*');
+
+    return star == SIZE_MAX || rest.ptr[0] == '^' ? (envm_str){0} : envm_str_slice(rest, 0, star);
+}
+
+static bool has_prefix_nocase(envm_str text, envm_str prefix)
+{
+    return text.len >= prefix.len &&
+           envm_str_equal_nocase(envm_str_slice(text, 0, prefix.len), prefix);
+}
+
+static enum envm_code gather_pattern(struct envm_solve_space *space, envm_str prefix,
+                                     struct envm_error *err)
+{
+    const struct envm_solve_request *request = space->request;
+
+    for (size_t i = 0; i < request->channel_count; i++) {
+        for (size_t j = 0; j < request->channels[i].source_count; j++) {
+            const struct envm_package_source *source = request->channels[i].sources[j];
+            struct envm_str_list names = {0};
+            ENVM_TRY(source->names(source->self, space->arena, &names, err));
+            for (size_t k = 0; k < names.count; k++)
+                if (has_prefix_nocase(names.items[k], prefix))
+                    ENVM_TRY(envm_solve_space_gather(
+                        space, envm_solve_space_name(space, names.items[k]), err));
+        }
+    }
+    return ENVM_OK;
+}
+
+static enum envm_code match_pattern(struct envm_solve_space *space, uint32_t spec_id,
+                                    struct envm_error *err)
+{
+    ENVM_VEC(uint32_t) found = {0};
+    const struct envm_match_spec *spec = space->specs.items[spec_id].spec;
+    enum envm_code code =
+        gather_pattern(space, pattern_prefix(space->specs.items[spec_id].text), err);
+
+    for (uint32_t i = 0; code == ENVM_OK && i < space->candidates.count; i++)
+        if (!envm_solve_is_virtual(space, i) && candidate_matches(space, spec, i))
+            envm_vec_push(&found, i);
+    if (found.count)
+        space->specs.items[spec_id].matches = (struct envm_id_list){
+            envm_arena_copy(space->arena, found.items, found.count * sizeof(*found.items)),
+            (uint32_t)found.count};
+    envm_vec_release(&found);
+    return code;
+}
+
+enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t spec,
+                                      struct envm_error *err)
+{
+    struct envm_solve_spec *entry = &space->specs.items[spec];
+
+    if (entry->matched)
+        return ENVM_OK;
+    if (entry->spec && entry->name == ENVM_SOLVE_NONE) {
+        ENVM_TRY(match_pattern(space, spec, err));
+    } else if (entry->spec) {
+        ENVM_TRY(envm_solve_space_gather(space, entry->name, err));
+        match_name(space, entry);
+    }
+    space->specs.items[spec].matched = true;
+    return ENVM_OK;
+}
+
+bool envm_solve_space_matches(const struct envm_solve_space *space, uint32_t spec,
+                              uint32_t candidate)
+{
+    const struct envm_solve_spec *entry = &space->specs.items[spec];
+
+    if (entry->bits) {
+        uint32_t at = candidate - space->names.items[entry->name].first;
+        return space->candidates.items[candidate].name == entry->name &&
+               (entry->bits[at / 64] >> (at % 64) & 1);
+    }
+    uint32_t low = 0, high = entry->matches.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (entry->matches.items[middle] < candidate)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < entry->matches.count && entry->matches.items[low] == candidate;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Spec ids of the texts, sorted and distinct; `extra` (or ENVM_SOLVE_NONE) is added. */
+static struct envm_id_list spec_ids_of(struct envm_solve_space *space, struct envm_str_list texts,
+                                       uint32_t extra, uint32_t *ret_broken)
+{
+    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, texts.count + 1);
+    uint32_t count = 0, kept = 0;
+
+    for (size_t i = 0; i < texts.count; i++) {
+        ids[count] = envm_solve_space_spec(space, texts.items[i], NULL);
+        if (!space->specs.items[ids[count]].spec && *ret_broken == ENVM_SOLVE_NONE)
+            *ret_broken = ids[count];
+        count++;
+    }
+    if (extra != ENVM_SOLVE_NONE)
+        ids[count++] = extra;
+    if (count > 1)
+        qsort(ids, count, sizeof(*ids), compare_ids);
+    for (uint32_t i = 0; i < count; i++)
+        if (kept == 0 || ids[kept - 1] != ids[i])
+            ids[kept++] = ids[i];
+    return (struct envm_id_list){ids, kept};
+}
+
+/* `pip` as a dependency of python, when asked for and when some channel has it. */
+static enum envm_code pip_spec(struct envm_solve_space *space, envm_str name, uint32_t *ret_spec,
+                               struct envm_error *err)
+{
+    *ret_spec = ENVM_SOLVE_NONE;
+    if (!space->request->add_pip || !envm_str_equal_c(name, "python"))
+        return ENVM_OK;
+    uint32_t spec = envm_solve_space_spec(space, ENVM_STR("pip"), NULL);
+    if (!space->pip_known) {
+        ENVM_TRY(envm_solve_space_match(space, spec, err));
+        space->pip_exists = space->specs.items[spec].matches.count > 0;
+        space->pip_known = true;
+    }
+    if (space->pip_exists)
+        *ret_spec = spec;
+    return ENVM_OK;
+}
+
+enum envm_code envm_solve_space_expand(struct envm_solve_space *space, uint32_t candidate,
+                                       struct envm_error *err)
+{
+    uint32_t broken = ENVM_SOLVE_NONE, pip = ENVM_SOLVE_NONE;
+    const struct envm_package_record *record = space->candidates.items[candidate].record;
+
+    if (space->candidates.items[candidate].expanded)
+        return ENVM_OK;
+    ENVM_TRY(pip_spec(space, record->name, &pip, err));
+    struct envm_id_list depends = spec_ids_of(space, record->depends, pip, &broken);
+    struct envm_id_list constrains =
+        spec_ids_of(space, record->constrains, ENVM_SOLVE_NONE, &broken);
+    struct envm_solve_candidate *entry = &space->candidates.items[candidate];
+    entry->depends = depends;
+    entry->constrains = constrains;
+    entry->expanded = true;
+    if (broken != ENVM_SOLVE_NONE) {
+        entry->broken = true;
+        entry->broken_spec = broken;
+        leave_out(space, record, "bad dependency", space->specs.items[broken].text);
+    }
+    return ENVM_OK;
+}
+
+void envm_solve_space_warn(struct envm_solve_space *space)
+{
+    if (space->left_out == 0)
+        return;
+    envm_sink_warn(space->request->sink, "%zu record%s left out of the solve (%.*s)",
+                   space->left_out, space->left_out == 1 ? " was" : "s were",
+                   ENVM_STR_ARGS(space->first_left_out));
+    space->left_out = 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What one call of the solver knows about the channels: names, records ("candidates") and distinct
+ * spec texts, all as dense ids. It is filled on demand and is independent of which requests are
+ * being tried, so explaining a failure (which solves again with other requests) costs no new
+ * parsing. Belongs to one thread.
+ */
+#ifndef ENVM_SOLVE_SOLVE_SPACE_H
+#define ENVM_SOLVE_SOLVE_SPACE_H
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "solve/solver.h"
+
+#define ENVM_SOLVE_NONE UINT32_MAX
+
+struct envm_id_list {
+    const uint32_t *items;
+    uint32_t count;
+};
+
+struct envm_solve_spec {
+    envm_str text;
+    const struct envm_match_spec *spec; /* NULL: the text cannot be parsed */
+    uint32_t name;                      /* ENVM_SOLVE_NONE: a pattern over names */
+    bool matched;                       /* the fields below are filled */
+    struct envm_id_list matches;        /* candidates of any channel that match, ascending */
+    uint64_t *bits;                     /* the same over the candidates of `name`; NULL: pattern */
+};
+
+struct envm_solve_candidate {
+    const struct envm_package_record *record;
+    const struct envm_version *version;
+    uint32_t name;
+    uint32_t channel; /* index in the request */
+    bool preferred;
+    bool expanded; /* depends and constrains are filled */
+    bool broken;   /* expanded, and one of them cannot be parsed */
+    uint32_t broken_spec;
+    struct envm_id_list depends; /* spec ids, sorted, distinct */
+    struct envm_id_list constrains;
+    uint32_t rank; /* within its name, higher is better; set by envm_solve_rank */
+    uint32_t tier; /* the same without what comes after the version */
+};
+
+struct envm_solve_name {
+    envm_str name;
+    bool gathered;
+    bool is_virtual;
+    uint32_t first; /* candidates [first, first + count), best first in the order of the channel */
+    uint32_t count;
+    uint32_t first_channel; /* the highest channel that has the name; ENVM_SOLVE_NONE: none */
+};
+
+struct envm_solve_space {
+    struct envm_arena *arena;
+    const struct envm_solve_request *request;
+    ENVM_VEC(struct envm_solve_name) names;
+    ENVM_VEC(struct envm_solve_candidate) candidates;
+    ENVM_VEC(struct envm_solve_spec) specs;
+    struct envm_map name_ids;
+    struct envm_map spec_ids;
+    struct envm_map versions;
+    struct envm_map preferred; /* key made by solve_space.c -> 1 */
+    size_t left_out;           /* records that cannot be understood */
+    envm_str first_left_out;   /* which, and why */
+    bool pip_known, pip_exists;
+};
+
+void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *arena,
+                           const struct envm_solve_request *request);
+void envm_solve_space_release(struct envm_solve_space *space);
+ENVM_DEFINE_CLEANUP(envm_solve_space, struct envm_solve_space, envm_solve_space_release)
+
+/* The id of a name, made when new; its records are not asked for yet. */
+uint32_t envm_solve_space_name(struct envm_solve_space *space, envm_str name);
+/* The id of a spec text, parsed when new. `parsed` (may be NULL) spares the parsing. The text must
+ * outlive the space. */
+uint32_t envm_solve_space_spec(struct envm_solve_space *space, envm_str text,
+                               const struct envm_match_spec *parsed);
+/* Asks the sources for all records of a name. */
+enum envm_code envm_solve_space_gather(struct envm_solve_space *space, uint32_t name,
+                                       struct envm_error *err);
+/* Fills the matches of a spec; gathers its name. */
+enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t spec,
+                                      struct envm_error *err);
+/* Fills depends and constrains of a candidate. */
+enum envm_code envm_solve_space_expand(struct envm_solve_space *space, uint32_t candidate,
+                                       struct envm_error *err);
+/* Reports records that were left out, in one warning. */
+void envm_solve_space_warn(struct envm_solve_space *space);
+
+/* True when the (matched) spec matches the candidate. */
+bool envm_solve_space_matches(const struct envm_solve_space *space, uint32_t spec,
+                              uint32_t candidate);
+
+static inline bool envm_solve_is_virtual(const struct envm_solve_space *space, uint32_t candidate)
+{
+    return space->names.items[space->candidates.items[candidate].name].is_virtual;
+}
+
+#endif
