@@ -174,8 +174,11 @@ envm_str envm_auth_request_url(struct envm_arena *arena, const struct envm_url *
 
 bool envm_is_loopback_host(envm_str host)
 {
-    return envm_str_equal_c(host, "localhost") || envm_str_equal_c(host, "::1") ||
-           envm_str_equal_c(host, "[::1]") ||
-           (envm_str_starts_with(host, ENVM_STR("127.")) && host.ptr[host.len - 1] >= '0' &&
-            host.ptr[host.len - 1] <= '9');
+    if (envm_str_equal_c(host, "localhost") || envm_str_equal_c(host, "::1") ||
+        envm_str_equal_c(host, "[::1]"))
+        return true;
+    for (size_t i = 0; i < host.len; i++)
+        if (!envm_is_digit(host.ptr[i]) && host.ptr[i] != '.')
+            return false;
+    return envm_str_starts_with(host, ENVM_STR("127."));
 }
