@@ -7,6 +7,7 @@
  */
 #include "codec/url.h"
 
+#include "base/alloc.h"
 #include "base/buf.h"
 
 struct unit {
@@ -364,7 +365,7 @@ static void redact_units(struct redaction *s)
 static envm_str redact(struct envm_arena *arena, envm_str text, bool whole)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_limit(SIZE_MAX / 2);
-    struct unit *units = envm_arena_new_array(arena, struct unit, text.len + 1);
+    ENVM_CLEANUP(envm_heap) struct unit *units = envm_alloc_zero(text.len + 1, sizeof(*units));
     struct redaction s = {.text = text, .units = units, .whole = whole, .out = &out};
     size_t at_sign;
 
