@@ -2,7 +2,7 @@
 #include "conda/archive_name.h"
 
 #define FILE_NAME_LENGTH_MAX 211
-#define PART_LENGTH_MAX 128 /* CEP 26 says 64; published packages exceed it, harmlessly */
+#define PART_LENGTH_MAX 64
 
 static bool is_separator(char c)
 {
