@@ -4,20 +4,18 @@
 # hook, activate, deactivate and run, in the real shells. The environments are folders made by
 # hand, so no channel is needed.
 
+load helpers
+
 setup() {
-    ENVM=${ENVM:-${ENVM_BUILD_DIR:-$BATS_TEST_DIRNAME/../../build/debug}/src/envm}
-    [ -x "$ENVM" ] || {
-        echo "no envm at $ENVM: set ENVM or ENVM_BUILD_DIR" >&2
-        return 1
-    }
-    cd "$BATS_TEST_TMPDIR"
-    export HOME=$PWD/home ENVM_ROOT=$PWD/root ENVM_CACHE=$PWD/cache ENVM
-    export XDG_CONFIG_HOME=$HOME/.config
-    unset CONDA_PREFIX CONDA_SHLVL CONDA_DEFAULT_ENV CONDA_PROMPT_MODIFIER
+    setup_world
+    export ENVM
     PATH=/usr/bin:/bin
-    mkdir -p "$HOME"
     make_environment "$ENVM_ROOT/envs/one" ONE
     make_environment "$ENVM_ROOT/envs/two" TWO
+}
+
+teardown() {
+    teardown_world
 }
 
 # make_environment PREFIX WORD: a program, scripts and variables that say WORD
