@@ -19,8 +19,6 @@
 #include "cli/progress_ui.h"
 #include "sys/tty.h"
 
-extern char **environ;
-
 const struct command *const envm_commands[] = {
     &envm_cmd_create,
     &envm_cmd_lock,
