@@ -112,7 +112,8 @@ enum envm_code envm_wrap(struct envm_error *err, enum envm_code code, const char
     return code;
 }
 
-enum envm_code envm_error_where(struct envm_error *err, enum envm_code code, const char *format, ...)
+enum envm_code envm_error_where(struct envm_error *err, enum envm_code code, const char *format,
+                                ...)
 {
     va_list args;
 

@@ -26,8 +26,8 @@ enum envm_code envm_wrap(struct envm_error *err, enum envm_code code, const char
 
 /* Sets `where` or `hint` when none was set further in (the innermost knows best).
  * Return `code` unchanged, for chaining. */
-enum envm_code envm_error_where(struct envm_error *err, enum envm_code code, const char *format, ...)
-    ENVM_PRINTF(3, 4);
+enum envm_code envm_error_where(struct envm_error *err, enum envm_code code, const char *format,
+                                ...) ENVM_PRINTF(3, 4);
 enum envm_code envm_error_hint(struct envm_error *err, enum envm_code code, const char *format, ...)
     ENVM_PRINTF(3, 4);
 

@@ -67,7 +67,8 @@ enum envm_code envm_relpath_parse(struct envm_arena *arena, envm_str text,
         ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
 
         envm_buf_add_escaped(&shown, text, 256);
-        return envm_fail(err, ENVM_UNSAFE, "unsafe path \"%s\": %s", envm_buf_str(&shown).ptr, fault);
+        return envm_fail(err, ENVM_UNSAFE, "unsafe path \"%s\": %s", envm_buf_str(&shown).ptr,
+                         fault);
     }
     ret_path->s = envm_arena_str(arena, text);
     return ENVM_OK;

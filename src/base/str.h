@@ -11,7 +11,10 @@
 
 /* A slice of a string literal, usable in initialisers. */
 #define ENVM_STR(literal) ((envm_str){(literal), sizeof(literal) - 1})
-#define ENVM_STR_INIT(literal) {(literal), sizeof(literal) - 1}
+#define ENVM_STR_INIT(literal)                                                                     \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 
 /* For "%.*s". */
 #define ENVM_STR_ARGS(s) (int)(s).len, (s).ptr ? (s).ptr : ""
