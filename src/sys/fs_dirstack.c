@@ -47,7 +47,11 @@ static int read_names(int fd, struct envm_dirstack_level *level)
         envm_close_fd(&reading);
         return -number;
     }
-    while (errno = 0, (entry = readdir(dir))) {
+    for (;;) {
+        errno = 0;
+        entry = readdir(dir);
+        if (!entry)
+            break;
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             envm_vec_push(&names, envm_strdup(entry->d_name));
     }
