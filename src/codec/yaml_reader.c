@@ -277,6 +277,8 @@ static enum envm_code syntax_error(struct builder *b, const yaml_parser_t *parse
                parser->context_mark.line + 1);
         return envm_error_hint(b->err, ENVM_MALFORMED, "check the indentation of this line");
     }
+    if (strstr(problem, "<document start>"))
+        return refuse(b, mark->line, mark->column, "more text after the end of the document");
     if (parser->context)
         return refuse(b, mark->line, mark->column, "%s %s that begins at line %zu", problem,
                       parser->context, parser->context_mark.line + 1);
