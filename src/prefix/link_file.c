@@ -185,7 +185,8 @@ static enum envm_code link_item(struct linker *linker, struct envm_link_item *it
 
     if (item->target.type == ENVM_PATH_DIRECTORY)
         return ENVM_OK;
-    ENVM_TRY(parent_fd(linker, &linker->to, item->target.path, &to_fd, err));
+    if (!item->shared)
+        ENVM_TRY(parent_fd(linker, &linker->to, item->target.path, &to_fd, err));
     if (item->target.type == ENVM_PATH_SYMLINK)
         return item->shared
                    ? ENVM_OK

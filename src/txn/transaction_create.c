@@ -49,7 +49,7 @@ static const struct envm_package_record *find_python(const struct envm_create_pl
 static enum envm_code learn_python(struct creation *creation, struct envm_error *err)
 {
     const struct envm_package_record *record = find_python(creation->plan);
-    ENVM_CLEANUP(envm_store_entry) struct envm_store_entry entry = {.dirfd = -1};
+    ENVM_CLEANUP(envm_store_entry) struct envm_store_entry entry = ENVM_STORE_ENTRY_EMPTY;
     struct envm_package_record copy;
 
     if (!record)
@@ -110,7 +110,6 @@ static void queue_jobs(struct creation *creation, struct envm_workers *fetchers)
         creation->jobs[i].state = &creation->state;
         creation->jobs[i].package = &creation->plan->packages[i];
         creation->jobs[i].index = i;
-        creation->jobs[i].entry.dirfd = -1;
         order[i] = &creation->jobs[i];
     }
     qsort(order, count, sizeof(struct envm_package_job *), compare_size);
@@ -327,7 +326,7 @@ enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_sto
     envm_path_registry_init(&creation.state.registry, -1);
     creation.jobs = envm_alloc_zero(plan->package_count + 1, sizeof(*creation.jobs));
     for (size_t i = 0; i < plan->package_count; i++)
-        creation.jobs[i].entry.dirfd = -1;
+        creation.jobs[i].entry = ENVM_STORE_ENTRY_EMPTY;
     ENVM_TRY(envm_target_open(arena, plan->prefix, plan->replace, &creation.target, err));
     creation.state.target = &creation.target;
     creation.state.registry.to_fd = creation.target.staging_fd;
@@ -335,6 +334,8 @@ enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_sto
     if (finish)
         ENVM_TRY(finish(user, &creation.result, &lock_text, err));
     ENVM_TRY(write_metadata(&creation, lock_text, err));
+    if (plan->durability != ENVM_DURABILITY_NONE)
+        ENVM_TRY(envm_store_sync(store, err));
     if (envm_sink_cancelled(plan->sink))
         return envm_fail(err, ENVM_INTERRUPTED, "interrupted; nothing was changed");
     ENVM_TRY(envm_target_publish(&creation.target, plan->durability, plan->sink, err));
