@@ -7,7 +7,7 @@
 
 #include "txn/transaction_create.h"
 
-#include <sys/wait.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 #include "base/hex.h"
@@ -52,7 +52,7 @@ struct fixture {
     int cache_fd;
     struct envm_sink sink;
     bool cancel;
-    unsigned linked;
+    atomic_uint linked;
     struct envm_create_package packages[8];
     size_t package_count;
     struct envm_create_plan plan;
@@ -88,7 +88,8 @@ static void count_progress(void *user, const struct envm_progress *event)
 {
     struct fixture *f = user;
 
-    f->linked += event->kind == ENVM_PROGRESS_LINKED;
+    if (event->kind == ENVM_PROGRESS_LINKED)
+        atomic_fetch_add(&f->linked, 1);
 }
 
 static void write_spec(struct fixture *f)
