@@ -165,11 +165,11 @@ static enum envm_code check_raw_path(struct envm_arena *arena, const struct raw_
         return fail_path(raw->path, "\"sha256\" is not a SHA-256", err);
     if (fault)
         return fail_path(raw->path, fault, err);
-    if (raw->has_placeholder) {
+    /* conda-build used to list softlinks with the placeholder of their target: nothing to replace.
+     */
+    if (raw->has_placeholder && item.type == ENVM_PATH_FILE) {
         if (!parse_file_mode(raw->file_mode, &item.file_mode))
             return fail_path(raw->path, "missing or unknown \"file_mode\"", err);
-        if (item.type != ENVM_PATH_FILE)
-            return fail_path(raw->path, "prefix placeholder in something that is no file", err);
         item.placeholder = envm_arena_str(arena, raw->placeholder);
     }
     *ret_item = item;
