@@ -63,7 +63,7 @@ enum envm_code envm_fs_create(int dirfd, struct envm_relpath path, mode_t mode, 
 enum envm_code envm_fs_mkdir(int dirfd, struct envm_relpath path, mode_t mode,
                              struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     int status = envm_beneath_place_open(dirfd, path, &place);
 
     if (status == 0 && mkdirat(place.dirfd, place.leaf, mode) != 0)
@@ -120,7 +120,7 @@ static int make_dirs_walk(int dirfd, struct envm_relpath path, mode_t mode)
 enum envm_code envm_fs_make_dirs(int dirfd, struct envm_relpath path, mode_t mode,
                                  struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     int status = envm_beneath_place_open(dirfd, path, &place);
 
     /* Mostly the parent is there already. */
@@ -136,7 +136,7 @@ enum envm_code envm_fs_make_dirs(int dirfd, struct envm_relpath path, mode_t mod
 enum envm_code envm_fs_symlink(int dirfd, struct envm_relpath path, const char *target,
                                struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     int status = envm_beneath_place_open(dirfd, path, &place);
 
     if (status == 0 && symlinkat(target, place.dirfd, place.leaf) != 0)
@@ -158,7 +158,7 @@ static enum envm_fs_kind kind_of(mode_t mode)
 enum envm_code envm_fs_stat(int dirfd, struct envm_relpath path, enum envm_fs_kind *ret_kind,
                             struct stat *ret_stat, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     struct stat found;
     int status = envm_beneath_place_open(dirfd, path, &place);
 
@@ -179,7 +179,7 @@ enum envm_code envm_fs_stat(int dirfd, struct envm_relpath path, enum envm_fs_ki
 enum envm_code envm_fs_read_link(int dirfd, struct envm_relpath path, struct envm_arena *arena,
                                  envm_str *ret_target, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     char target[LINK_TARGET_MAX];
     ssize_t len = 0;
     int status = envm_beneath_place_open(dirfd, path, &place);
@@ -198,7 +198,7 @@ enum envm_code envm_fs_read_link(int dirfd, struct envm_relpath path, struct env
 
 enum envm_code envm_fs_unlink(int dirfd, struct envm_relpath path, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     int status = envm_beneath_place_open(dirfd, path, &place);
 
     if (status == 0 && unlinkat(place.dirfd, place.leaf, 0) != 0)
@@ -228,7 +228,7 @@ static enum envm_code open_ends(int from_dirfd, struct envm_relpath from, int to
 enum envm_code envm_fs_rename(int from_dirfd, struct envm_relpath from, int to_dirfd,
                               struct envm_relpath to, struct envm_error *err)
 {
-    struct envm_beneath_place ends[2];
+    struct envm_beneath_place ends[2] = {{.owned = -1}, {.owned = -1}};
     int number = 0;
 
     ENVM_TRY(open_ends(from_dirfd, from, to_dirfd, to, ends, err));
@@ -269,7 +269,7 @@ static int rename_new(const struct envm_beneath_place *ends)
 enum envm_code envm_fs_rename_new(int from_dirfd, struct envm_relpath from, int to_dirfd,
                                   struct envm_relpath to, bool *ret_existed, struct envm_error *err)
 {
-    struct envm_beneath_place ends[2];
+    struct envm_beneath_place ends[2] = {{.owned = -1}, {.owned = -1}};
     int status;
 
     ENVM_TRY(open_ends(from_dirfd, from, to_dirfd, to, ends, err));

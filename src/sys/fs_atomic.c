@@ -39,7 +39,7 @@ static enum envm_code replace(const struct envm_beneath_place *place, const char
 enum envm_code envm_fs_write_atomic(int dirfd, struct envm_relpath path, envm_str content,
                                     mode_t mode, bool sync, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     char random[ENVM_RANDOM_NAME_SIZE];
     char temp[ENVM_RANDOM_NAME_SIZE + 16];
     int status = envm_beneath_place_open(dirfd, path, &place);

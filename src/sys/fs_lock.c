@@ -145,7 +145,7 @@ enum envm_code envm_fs_lock_take(int dirfd, struct envm_relpath path, bool exclu
                                  unsigned timeout_ms, const struct envm_sink *sink,
                                  struct envm_fs_lock *ret_lock, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
     struct attempt attempt = {.place = &place, .path = path, .exclusive = exclusive};
     int status = envm_beneath_place_open(dirfd, path, &place);

@@ -27,7 +27,7 @@ static enum envm_code next_name(const char *prefix, struct envm_arena *arena,
 /* The mode is set again because a strange umask may have taken bits that the owner needs. */
 static int make_dir(int dirfd, struct envm_relpath path)
 {
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     int status = envm_beneath_place_open(dirfd, path, &place);
 
     if (status < 0)
@@ -40,7 +40,7 @@ static int make_dir(int dirfd, struct envm_relpath path)
 enum envm_code envm_fs_temp_dir(int dirfd, const char *prefix, struct envm_arena *arena,
                                 struct envm_relpath *ret_path, struct envm_error *err)
 {
-    struct envm_relpath path;
+    struct envm_relpath path = {0};
     int status = -EEXIST;
 
     for (int i = 0; i < TRIES && status == -EEXIST; i++) {
@@ -56,7 +56,7 @@ enum envm_code envm_fs_temp_dir(int dirfd, const char *prefix, struct envm_arena
 enum envm_code envm_fs_temp_file(int dirfd, const char *prefix, struct envm_arena *arena,
                                  struct envm_relpath *ret_path, int *ret_fd, struct envm_error *err)
 {
-    struct envm_relpath path;
+    struct envm_relpath path = {0};
     int fd = -EEXIST;
 
     for (int i = 0; i < TRIES && fd == -EEXIST; i++) {

@@ -158,7 +158,7 @@ static enum envm_code empty_stack(struct envm_dirstack *stack, struct envm_error
 enum envm_code envm_fs_remove_tree(int dirfd, struct envm_relpath path, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_dirstack) struct envm_dirstack stack = {.path = envm_buf_text()};
-    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place;
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
     int status = envm_beneath_place_open(dirfd, path, &place);
 
     envm_buf_add_str(&stack.path, path.s);
