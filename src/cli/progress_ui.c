@@ -141,7 +141,7 @@ static const char *phase_text(envm_str name)
         return "reading channels";
     if (envm_str_equal_c(name, "solve"))
         return "solving";
-    if (envm_str_equal_c(name, "packages"))
+    if (envm_str_equal_c(name, "install"))
         return "installing";
     if (envm_str_equal_c(name, "verify"))
         return "verifying";

@@ -198,12 +198,32 @@ static enum envm_code add_default_channels(struct input_reader *r, struct envm_e
 {
     const struct envm_str_list *defaults = &r->context->config.channels;
 
+    if (r->input->kind != ENVM_INPUT_SPECS)
+        return ENVM_OK;
     if (r->request->override_channels || r->input->environment.nodefaults)
         return ENVM_OK;
     for (size_t i = 0; i < defaults->count; i++)
         ENVM_TRY(envm_context_add_channel(r->context, r->arena, defaults->items[i], r->directory,
                                           &r->channels, err));
     return ENVM_OK;
+}
+
+/* The channels of an explicit list are those that its URLs lie in. */
+static struct envm_str_list explicit_channels(struct input_reader *r)
+{
+    const struct envm_record_list *records = &r->input->explicit_records;
+    envm_str *names = envm_arena_new_array(r->arena, envm_str, records->count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < records->count; i++) {
+        bool known = false;
+
+        for (size_t k = 0; !known && k < count; k++)
+            known = envm_str_equal(names[k], records->items[i]->channel);
+        if (!known)
+            names[count++] = records->items[i]->channel;
+    }
+    return (struct envm_str_list){names, count};
 }
 
 static void finish_lists(struct input_reader *r)
@@ -228,7 +248,9 @@ static void finish_lists(struct input_reader *r)
     input->channels = envm_arena_copy(r->arena, r->channels.items,
                                       r->channels.count * sizeof(*r->channels.items));
     input->channel_count = r->channels.count;
-    input->channel_names = (struct envm_str_list){names, r->channels.count};
+    input->channel_names = input->kind == ENVM_INPUT_EXPLICIT
+                               ? explicit_channels(r)
+                               : (struct envm_str_list){names, r->channels.count};
 }
 
 /* FILE's stem + ".lock", beside it. */

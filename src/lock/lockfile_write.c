@@ -2,6 +2,7 @@
  *
  * Writing the lock: one way to write each content, so that the same content gives the same bytes.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lock/lockfile.h"
@@ -35,13 +36,22 @@ static void add_text(struct envm_buf *out, unsigned indent, const char *key, env
         envm_yaml_add_field(out, indent, key, text);
 }
 
+/* Through the scalar writer: a digest of digits alone, or digits and one "e", is a number to YAML.
+ */
+static void add_digest(struct envm_buf *out, unsigned indent, const char *key, const char *prefix,
+                       const char *hex)
+{
+    char text[80];
+    int length = snprintf(text, sizeof(text), "%s%s", prefix, hex);
+
+    if (*hex)
+        envm_yaml_add_field(out, indent, key, envm_str_n(text, (size_t)length));
+}
+
 static void add_sha256(struct envm_buf *out, unsigned indent, const char *key, const char *prefix,
                        const struct envm_sha256 *digest)
 {
-    if (!digest->known)
-        return;
-    envm_buf_add_repeat(out, ' ', indent);
-    envm_buf_printf(out, "%s: %s%s\n", key, prefix, envm_sha256_hex(digest).text);
+    add_digest(out, indent, key, prefix, envm_sha256_hex(digest).text);
 }
 
 static void add_package(struct envm_buf *out, const struct keyed_record *keyed)
@@ -52,11 +62,7 @@ static void add_package(struct envm_buf *out, const struct keyed_record *keyed)
     envm_buf_add_byte(out, '\n');
     envm_yaml_add_field(out, 4, "url", record->url);
     add_sha256(out, 4, "sha256", "", &record->sha256);
-    if (record->md5.known) {
-        struct envm_hex_text hex = envm_md5_hex(&record->md5);
-
-        envm_buf_printf(out, "    md5: \"%s\"\n", hex.text);
-    }
+    add_digest(out, 4, "md5", "", envm_md5_hex(&record->md5).text);
     if (record->has_size)
         envm_yaml_add_u64(out, 4, "size", record->size);
     envm_yaml_add_u64(out, 4, "build-number", record->build_number);
