@@ -196,9 +196,9 @@ static size_t authority_after(struct redaction *s, size_t i, unsigned *ret_level
     if (!is_slash(s, at) || (!is_slash(s, at + 1) && !web))
         return 0;
     at += is_slash(s, at + 1) ? 2 : 1;
-    while (!file && is_slash(s, at))
-        at++;
     *ret_level = highest_level(s, i, at);
+    while (!file && is_slash(s, at) && s->units[at].level <= *ret_level)
+        at++;
     s->tokens = !file;
     s->quote = is_char(s, i, ':') ? quote_before(s, i) : '\0';
     return at;

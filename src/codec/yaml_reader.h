@@ -34,9 +34,9 @@ struct envm_yaml_node {
 
 /* Everything that is returned lives in the arena. *ret_root is NULL for an empty document. The
  * error text has no file name; its `where` is "FILE:LINE:COLUMN" with `file` as given, columns in
- * characters. `comments` (may be NULL) receives the text after '#' for each line (index = line-1,
- * length = number of lines), which selectors (CEP 24) need and libyaml drops; '#' inside quotes,
- * words and block scalars are not comments. */
+ * characters. `comments` (may be NULL) receives the text after '#' for each line (index = line-1;
+ * one more than the text has lines, so that every node's line is there), which selectors (CEP 24)
+ * need and libyaml drops; '#' inside quotes, words and block scalars are not comments. */
 enum envm_code envm_yaml_read(struct envm_arena *arena, envm_str text, const char *file,
                               struct envm_yaml_node **ret_root, struct envm_str_list *comments,
                               struct envm_error *err);

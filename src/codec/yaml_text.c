@@ -154,7 +154,8 @@ struct envm_str_list envm_yaml_comments(struct envm_arena *arena, envm_str text,
         }
         after_blank = w.c == ' ' || w.c == '\t';
     }
-    while (lines.count < w.line)
+    /* libyaml puts what is missing at the end, such as an empty value, on a line of its own. */
+    while (lines.count < (size_t)w.line + 1)
         envm_vec_push(&lines, (envm_str){0});
     list = envm_arena_str_list(arena, (struct envm_str_list){lines.items, lines.count});
     envm_vec_release(&lines);

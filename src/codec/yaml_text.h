@@ -22,7 +22,7 @@ struct envm_yaml_span {
  * markers, %TAG directives. */
 enum envm_code envm_yaml_check_text(envm_str text, const char *file, struct envm_error *err);
 
-/* The comment of every line; `scalars` in ascending order. */
+/* The comment of every line, and an empty one after them; `scalars` in ascending order. */
 struct envm_str_list envm_yaml_comments(struct envm_arena *arena, envm_str text,
                                         const struct envm_yaml_span *scalars, size_t count);
 

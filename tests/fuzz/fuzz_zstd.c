@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "codec/inflate.h"
 
-#define LIMIT ((size_t)1 << 20)
+#define LIMIT ((size_t)1 << 16)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -184,7 +184,7 @@ static void test_places_and_lookup(void **state)
                                              "e:\ns: x\n"),
                                     "f", &root, &comments, NULL),
                      ENVM_OK);
-    assert_int_equal(comments.count, 8);
+    assert_int_equal(comments.count, 9);
     assert_true(envm_yaml_bool(envm_yaml_get(root, "a"), &value) && value);
     node = envm_yaml_get(root, "b")->items[0];
     assert_int_equal(node->line, 3);
