@@ -52,7 +52,7 @@ build() {
     cmake --build "build/$preset" -j "$cores" --target "$@"
 }
 
-# Sanitizers of older compilers cannot start where the kernel spreads addresses too wide. Where it
+# Sanitizers of older compilers may not start where the kernel spreads addresses too wide. Where it
 # does, addresses are not randomised for the tests.
 fixed_addresses=
 bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)
