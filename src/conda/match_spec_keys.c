@@ -5,16 +5,17 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "base/vec.h"
-#include "conda/archive_name.h"
+#include "codec/url.h"
 #include "conda/platform.h"
 
 #define BRACKET_DEPTH_MAX 16
 
 static enum envm_code refuse(struct envm_error *err, envm_str text, const char *reason)
 {
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
 
-    envm_buf_add_escaped(&shown, text, 80);
+    envm_buf_add_escaped(&shown, envm_url_redact(&arena, text), 80);
     return envm_fail(err, ENVM_MALFORMED, "'%s': %s", envm_buf_str(&shown).ptr, reason);
 }
 
@@ -144,6 +145,34 @@ static enum envm_code set_build_number(struct envm_arena *arena, envm_str text,
     return ENVM_OK;
 }
 
+static bool is_plain_url(envm_str text)
+{
+    return envm_str_find(text, ENVM_STR("://")) != SIZE_MAX &&
+           envm_str_find_char(text, '*') == SIZE_MAX && text.ptr[0] != '^';
+}
+
+enum envm_code envm_match_spec_as_malformed(enum envm_code code, struct envm_error *err)
+{
+    if (code != ENVM_USAGE)
+        return code;
+    if (err)
+        err->code = ENVM_MALFORMED;
+    return ENVM_MALFORMED;
+}
+
+static enum envm_code set_url(struct envm_arena *arena, envm_str text, struct envm_match_spec *spec,
+                              struct envm_error *err)
+{
+    struct envm_url url;
+
+    spec->url = text;
+    if (envm_str_find(text, ENVM_STR("://")) == SIZE_MAX)
+        return ENVM_OK;
+    ENVM_TRY(envm_match_spec_as_malformed(envm_url_parse(arena, text, &url, err), err));
+    spec->url = url.clean;
+    return ENVM_OK;
+}
+
 enum envm_code envm_match_spec_set_channel(struct envm_arena *arena, envm_str text,
                                            struct envm_match_spec *spec, struct envm_error *err)
 {
@@ -153,6 +182,13 @@ enum envm_code envm_match_spec_set_channel(struct envm_arena *arena, envm_str te
         text = envm_str_slice(text, 0, text.len - 1);
     if (text.len == 0 || text.ptr[text.len - 1] == ':')
         return refuse(err, text, "this is not a channel");
+    if (is_plain_url(text)) {
+        struct envm_url url;
+        ENVM_TRY(envm_match_spec_as_malformed(envm_url_parse(arena, text, &url, err), err));
+        text = url.clean; /* credentials are no part of a channel's name */
+        while (text.len > 1 && text.ptr[text.len - 1] == '/')
+            text = envm_str_slice(text, 0, text.len - 1);
+    }
     slash = envm_str_find_last_char(text, '/');
     if (slash != SIZE_MAX && slash > 0 && envm_subdir_is_known(envm_str_skip(text, slash + 1))) {
         ENVM_TRY(envm_pattern_parse(arena, envm_str_skip(text, slash + 1), &spec->subdir, err));
@@ -274,8 +310,7 @@ static enum envm_code set_key(struct envm_arena *arena, enum key key, envm_str v
         spec->track_features = split_words(arena, value);
         break;
     case KEY_URL:
-        spec->url = value;
-        break;
+        return set_url(arena, value, spec, err);
     case KEY_VERSION:
         return envm_match_spec_set_version(arena, value, spec, err);
     case KEY_WHEN:

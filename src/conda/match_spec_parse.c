@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "codec/url.h"
 #include "conda/archive_name.h"
 #include "conda/match_spec_parts.h"
 #include "conda/package_record.h"
@@ -17,7 +18,7 @@ static enum envm_code refuse(struct parser *p, envm_str text, const char *reason
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
 
-    envm_buf_add_escaped(&shown, text, 80);
+    envm_buf_add_escaped(&shown, envm_url_redact(p->arena, text), 80);
     return envm_fail(p->err, ENVM_MALFORMED, "'%s': %s", envm_buf_str(&shown).ptr, reason);
 }
 
@@ -111,13 +112,37 @@ static void set_exact(struct envm_pattern *pattern, envm_str text)
     *pattern = (struct envm_pattern){.kind = ENVM_PATTERN_EXACT, .text = text};
 }
 
+static enum envm_code set_name(struct parser *p, envm_str text)
+{
+    char *name = envm_cstr(p->arena, text);
+    size_t i;
+
+    if (text.len == 0)
+        return refuse(p, p->spec->text, "the package name is missing ('*' stands for any)");
+    if (text.ptr[0] == '^') {
+        ENVM_TRY(envm_pattern_parse(p->arena, text, &p->spec->name, p->err));
+        return ENVM_OK;
+    }
+    for (i = 0; i < text.len; i++) {
+        name[i] = envm_to_lower(name[i]);
+        if (!envm_is_alnum(name[i]) && name[i] != '.' && name[i] != '_' && name[i] != '-' &&
+            name[i] != '*')
+            return refuse(p, text, "this is not a package name");
+    }
+    ENVM_TRY(envm_pattern_parse(p->arena, envm_str_n(name, text.len), &p->spec->name, p->err));
+    if (p->spec->name.kind == ENVM_PATTERN_EXACT && !envm_package_name_is_valid(text))
+        return refuse(p, text, "this is not a package name");
+    return ENVM_OK;
+}
+
 static enum envm_code parse_package_url(struct parser *p, envm_str text)
 {
     struct envm_package_record record;
     struct envm_match_spec *spec = p->spec;
     envm_str alias = ENVM_STR("https://conda.anaconda.org/");
 
-    ENVM_TRY(envm_package_record_from_url(p->arena, text, &record, p->err));
+    ENVM_TRY(envm_match_spec_as_malformed(
+        envm_package_record_from_url(p->arena, text, &record, p->err), p->err));
     set_exact(&spec->name, record.name);
     set_exact(&spec->build, record.build);
     if (envm_str_starts_with(record.channel, alias) && record.channel.len > alias.len)
@@ -140,7 +165,7 @@ static enum envm_code parse_package_path(struct parser *p, envm_str text)
 
     if (!envm_archive_name_parse(file, &name))
         return refuse(p, text, "the file is not named NAME-VERSION-BUILD.conda or .tar.bz2");
-    set_exact(&p->spec->name, envm_arena_str(p->arena, name.name));
+    ENVM_TRY(set_name(p, name.name));
     set_exact(&p->spec->build, envm_arena_str(p->arena, name.build));
     p->spec->url = envm_arena_str(p->arena, text);
     return envm_match_spec_set_version(p->arena, name.version, p->spec, p->err);
@@ -159,29 +184,6 @@ static bool parse_feature(struct parser *p, envm_str text)
     p->spec->name.text = ENVM_STR("*");
     p->spec->track_features = (struct envm_str_list){items, 1};
     return true;
-}
-
-static enum envm_code set_name(struct parser *p, envm_str text)
-{
-    char *name = envm_cstr(p->arena, text);
-    size_t i;
-
-    if (text.len == 0)
-        return refuse(p, p->spec->text, "the package name is missing ('*' stands for any)");
-    if (text.ptr[0] == '^') {
-        ENVM_TRY(envm_pattern_parse(p->arena, text, &p->spec->name, p->err));
-        return ENVM_OK;
-    }
-    for (i = 0; i < text.len; i++) {
-        name[i] = envm_to_lower(name[i]);
-        if (!envm_is_alnum(name[i]) && name[i] != '.' && name[i] != '_' && name[i] != '-' &&
-            name[i] != '*')
-            return refuse(p, text, "this is not a package name");
-    }
-    ENVM_TRY(envm_pattern_parse(p->arena, envm_str_n(name, text.len), &p->spec->name, p->err));
-    if (p->spec->name.kind == ENVM_PATTERN_EXACT && !envm_package_name_is_valid(text))
-        return refuse(p, text, "this is not a package name");
-    return ENVM_OK;
 }
 
 /* What follows the name, taken apart. */
@@ -352,11 +354,14 @@ enum envm_code envm_match_spec_parse(struct envm_arena *arena, envm_str text,
     envm_str trimmed = envm_str_trim(text);
     enum envm_code code;
 
-    p.spec->text = envm_arena_str(arena, trimmed);
     if (trimmed.len > ENVM_MATCH_SPEC_LENGTH_MAX)
-        return refuse(&p, trimmed, "the spec is too long");
+        return refuse(&p, envm_str_slice(trimmed, 0, 80), "the spec is too long");
     if (has_bad_byte(trimmed))
         return refuse(&p, trimmed, "the spec holds control characters or is not UTF-8");
+    /* The text is shown and stored: no credentials. */
+    p.spec->text = envm_str_find(trimmed, ENVM_STR("://")) == SIZE_MAX
+                       ? envm_arena_str(arena, trimmed)
+                       : envm_url_redact(arena, trimmed);
     if (is_package_location(trimmed))
         code = is_url(trimmed) ? parse_package_url(&p, trimmed) : parse_package_path(&p, trimmed);
     else

@@ -54,9 +54,11 @@ enum envm_code envm_match_spec_parse_keys(struct envm_arena *arena, envm_str key
 /* "channel" or "channel/subdir" into the two fields. */
 enum envm_code envm_match_spec_set_channel(struct envm_arena *arena, envm_str text,
                                            struct envm_match_spec *spec, struct envm_error *err);
-/* NULL when the specifier asks for nothing. */
+/* Leaves NULL when the specifier asks for nothing. */
 enum envm_code envm_match_spec_set_version(struct envm_arena *arena, envm_str text,
                                            struct envm_match_spec *spec, struct envm_error *err);
+/* A bad URL inside a spec makes a bad spec: ENVM_USAGE becomes ENVM_MALFORMED. */
+enum envm_code envm_match_spec_as_malformed(enum envm_code code, struct envm_error *err);
 /* Index after the value that starts at `at` (quoted, or in square brackets with what is nested in
  * them), or SIZE_MAX when it does not end. */
 size_t envm_match_spec_skip_quoted(envm_str text, size_t at);
