@@ -17,23 +17,23 @@
 struct envm_gateway;
 
 struct envm_gateway_config {
-    int cache_fd;     /* root of the cache; the gateway uses its "repodata" folder below it. -1: no
-                         cache can be written: index in memory */
+    int cache_fd; /* root of the cache; the gateway uses its "repodata" folder below it. -1: no
+                     cache can be written: index in memory */
     struct envm_downloader *downloader;
-    bool offline;     /* use what is cached */
+    bool offline; /* use what is cached */
     bool use_only_tar_bz2;
     const struct envm_sink *sink;
 };
 
 struct envm_gateway_subdir {
     const struct envm_package_source *source;
-    envm_str url;    /* channel/subdir, clean */
+    envm_str url;        /* channel/subdir, clean */
     envm_str source_url; /* the repodata file that was read, clean; "" for a missing noarch */
     envm_str etag, last_modified;
     struct envm_sha256 sha256; /* of the plain repodata.json bytes */
     uint64_t record_count;
     uint64_t skipped_records; /* bad ones, named in one warning */
-    bool from_cache;   /* no body was transferred */
+    bool from_cache;          /* no body was transferred */
 };
 
 enum envm_code envm_gateway_new(const struct envm_gateway_config *config,

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cache files of one subdir: SHA256(url).index and SHA256(url).json below "repodata". Written
+ * beside and renamed, the index first; the state names the content that the index must be of, so a
+ * reader that meets a new one beside an old one sees no cache, never a wrong one.
+ */
+#ifndef ENVM_REPO_REPODATA_CACHE_H
+#define ENVM_REPO_REPODATA_CACHE_H
+
+#include "base/sink.h"
+#include "repo/repodata_build.h"
+#include "repo/repodata_state.h"
+
+struct envm_repodata_cache {
+    int dirfd; /* of "repodata"; -1: there is no cache */
+    struct envm_relpath index, state;
+    envm_str boot_id; /* "" when the system does not tell */
+};
+
+/* Names the files; does not touch them. `boot_id` as from envm_repodata_boot_id. */
+enum envm_code envm_repodata_cache_init(struct envm_repodata_cache *cache, int dirfd, envm_str url,
+                                        envm_str boot_id, struct envm_arena *arena,
+                                        struct envm_error *err);
+envm_str envm_repodata_boot_id(struct envm_arena *arena);
+
+/* Maps the index when it is whole and of what the state names. The mapping is the caller's. After a
+ * reboot all of it is read and checked once: an unsynced file may have holes after a power cut. */
+bool envm_repodata_cache_open(const struct envm_repodata_cache *cache, struct envm_arena *arena,
+                              envm_str url, struct envm_repodata_state *ret_state,
+                              struct envm_image *ret_image);
+
+/* Writes index and state and maps the index. Without a cache, or when it cannot be written (a
+ * warning then), the index is in memory. */
+enum envm_code envm_repodata_cache_store(const struct envm_repodata_cache *cache,
+                                         struct envm_arena *arena,
+                                         struct envm_image_builder *builder,
+                                         const struct envm_image_origin *origin,
+                                         struct envm_repodata_state *state,
+                                         const struct envm_sink *sink, struct envm_image *ret_image,
+                                         struct envm_error *err);
+/* Keeps a state without an index (a missing subdir); failing to is no error. */
+void envm_repodata_cache_store_missing(const struct envm_repodata_cache *cache,
+                                       const struct envm_repodata_state *state);
+/* An unnamed file to download into: in the cache, else in memory. */
+enum envm_code envm_repodata_cache_scratch(const struct envm_repodata_cache *cache,
+                                           struct envm_arena *arena, int *ret_fd,
+                                           struct envm_error *err);
+/* Removes both files. */
+void envm_repodata_cache_drop(const struct envm_repodata_cache *cache);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "repo/repodata_image.h"
+
+#include <string.h>
+
+#include "codec/digest.h"
+
+static envm_str section(const struct envm_image *image, enum envm_image_section which)
+{
+    return envm_str_n(image->bytes.ptr + image->header.sections[which].offset,
+                      image->header.sections[which].size);
+}
+
+static struct envm_sha256 header_checksum(const struct envm_image_header *header)
+{
+    struct envm_image_header copy = *header;
+
+    memset(copy.checksum, 0, sizeof(copy.checksum));
+    return envm_sha256_of(envm_str_n((const char *)&copy, sizeof(copy)));
+}
+
+void envm_image_seal(struct envm_image_header *header)
+{
+    struct envm_sha256 sum = header_checksum(header);
+
+    memcpy(header->checksum, sum.bytes, sizeof(header->checksum));
+}
+
+static bool sections_are_inside(const struct envm_image_header *header, uint64_t size)
+{
+    for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++)
+        if (header->sections[i].offset > size ||
+            header->sections[i].size > size - header->sections[i].offset)
+            return false;
+    return true;
+}
+
+bool envm_image_open(struct envm_image *image, envm_str bytes)
+{
+    struct envm_image_header *header = &image->header;
+    struct envm_sha256 sum;
+
+    if (bytes.len < sizeof(*header))
+        return false;
+    image->bytes = bytes;
+    memcpy(header, bytes.ptr, sizeof(*header));
+    if (memcmp(header->magic, ENVM_IMAGE_MAGIC, sizeof(header->magic)) != 0 ||
+        header->version != ENVM_IMAGE_VERSION || header->byte_order != ENVM_IMAGE_BYTE_ORDER ||
+        header->file_size != bytes.len)
+        return false;
+    sum = header_checksum(header);
+    return memcmp(sum.bytes, header->checksum, sizeof(header->checksum)) == 0 &&
+           sections_are_inside(header, bytes.len);
+}
+
+uint64_t envm_image_hash_section(uint64_t hash, envm_str bytes)
+{
+    return envm_str_hash(bytes, hash);
+}
+
+bool envm_image_data_is_intact(const struct envm_image *image)
+{
+    uint64_t hash = 0;
+
+    for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++)
+        hash = envm_image_hash_section(hash, section(image, (enum envm_image_section)i));
+    return hash == image->header.data_hash;
+}
+
+/* A length and as many bytes, in the texts or in the lists. */
+static bool blob(envm_str from, uint32_t reference, envm_str *ret_bytes)
+{
+    uint32_t len;
+
+    if (reference == 0) {
+        *ret_bytes = ENVM_STR("");
+        return true;
+    }
+    if (from.len < sizeof(len) || reference > from.len - sizeof(len))
+        return false;
+    memcpy(&len, from.ptr + reference, sizeof(len));
+    if (len > ENVM_IMAGE_TEXT_MAX || len > from.len - reference - sizeof(len))
+        return false;
+    *ret_bytes = envm_str_n(from.ptr + reference + sizeof(len), len);
+    return true;
+}
+
+bool envm_image_text(const struct envm_image *image, uint32_t reference, envm_str *ret_text)
+{
+    return blob(section(image, ENVM_IMAGE_TEXTS), reference, ret_text);
+}
+
+bool envm_image_list(const struct envm_image *image, uint32_t reference, struct envm_arena *arena,
+                     struct envm_str_list *ret_list)
+{
+    envm_str bytes;
+    envm_str *items;
+    size_t count;
+
+    if (!blob(section(image, ENVM_IMAGE_LISTS), reference, &bytes))
+        return false;
+    count = bytes.len / sizeof(uint32_t);
+    items = count ? envm_arena_new_array(arena, envm_str, count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t text;
+        memcpy(&text, bytes.ptr + i * sizeof(text), sizeof(text));
+        if (!envm_image_text(image, text, &items[i]))
+            return false;
+    }
+    *ret_list = (struct envm_str_list){items, count};
+    return true;
+}
+
+size_t envm_image_name_count(const struct envm_image *image)
+{
+    return section(image, ENVM_IMAGE_NAMES).len / sizeof(struct envm_image_name);
+}
+
+bool envm_image_name_at(const struct envm_image *image, size_t n, struct envm_image_name *ret_name,
+                        envm_str *ret_text)
+{
+    envm_str names = section(image, ENVM_IMAGE_NAMES);
+
+    if (n >= names.len / sizeof(*ret_name))
+        return false;
+    memcpy(ret_name, names.ptr + n * sizeof(*ret_name), sizeof(*ret_name));
+    return envm_image_text(image, ret_name->name, ret_text);
+}
+
+bool envm_image_find(const struct envm_image *image, envm_str name,
+                     struct envm_image_name *ret_name)
+{
+    size_t low = 0, high = envm_image_name_count(image);
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        envm_str text;
+        int order;
+
+        if (!envm_image_name_at(image, middle, ret_name, &text))
+            return false;
+        order = envm_str_compare(text, name);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret_name = (struct envm_image_name){0};
+    return true;
+}
+
+bool envm_image_record_at(const struct envm_image *image, uint64_t n,
+                          struct envm_image_record *ret_record)
+{
+    envm_str records = section(image, ENVM_IMAGE_RECORDS);
+
+    if (n >= records.len / sizeof(*ret_record))
+        return false;
+    memcpy(ret_record, records.ptr + n * sizeof(*ret_record), sizeof(*ret_record));
+    return true;
+}

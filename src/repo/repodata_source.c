@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "repo/repodata_source.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+static enum envm_code damaged(struct envm_image_source *source, struct envm_error *err)
+{
+    atomic_store(&source->damaged, true);
+    envm_fail(err, ENVM_DAMAGED, "the cached index of %.*s is damaged", ENVM_STR_ARGS(source->url));
+    return envm_error_hint(err, ENVM_DAMAGED, "run the command again: the index is then made anew");
+}
+
+/* The two texts that are not stored: file name and URL, in one piece. */
+static void fill_location(const struct envm_image_source *source, struct envm_arena *arena,
+                          const struct envm_image_record *entry, envm_str file_name,
+                          struct envm_package_record *record)
+{
+    const char *extension = entry->flags & ENVM_IMAGE_TAR_BZ2 ? ".tar.bz2" : ".conda";
+    envm_str base = source->package_base;
+
+    if (entry->file_name)
+        record->url =
+            envm_arena_printf(arena, "%.*s/%.*s", ENVM_STR_ARGS(base), ENVM_STR_ARGS(file_name));
+    else
+        record->url = envm_arena_printf(arena, "%.*s/%.*s-%.*s-%.*s%s", ENVM_STR_ARGS(base),
+                                        ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
+                                        ENVM_STR_ARGS(record->build), extension);
+    record->file_name = envm_str_skip(record->url, base.len + 1);
+}
+
+static bool fill_texts(const struct envm_image *image, struct envm_arena *arena,
+                       const struct envm_image_record *entry, struct envm_package_record *record,
+                       envm_str *ret_file_name)
+{
+    return envm_image_text(image, entry->version, &record->version) &&
+           envm_image_text(image, entry->build, &record->build) &&
+           envm_image_text(image, entry->file_name, ret_file_name) &&
+           envm_image_text(image, entry->features, &record->features) &&
+           envm_image_text(image, entry->license, &record->license) &&
+           envm_image_text(image, entry->license_family, &record->license_family) &&
+           envm_image_text(image, entry->site_packages, &record->python_site_packages_path) &&
+           envm_image_list(image, entry->depends, arena, &record->depends) &&
+           envm_image_list(image, entry->constrains, arena, &record->constrains) &&
+           envm_image_list(image, entry->track_features, arena, &record->track_features);
+}
+
+static bool fill(const struct envm_image_source *source, struct envm_arena *arena, envm_str name,
+                 const struct envm_image_record *entry, struct envm_package_record *record)
+{
+    uint32_t flags = entry->flags;
+    envm_str file_name;
+
+    record->name = name;
+    if (!fill_texts(&source->image, arena, entry, record, &file_name))
+        return false;
+    record->build_number = entry->build_number;
+    record->size = entry->size;
+    record->timestamp = entry->timestamp;
+    record->has_size = (flags & ENVM_IMAGE_HAS_SIZE) != 0;
+    record->sha256.known = (flags & ENVM_IMAGE_HAS_SHA256) != 0;
+    record->md5.known = (flags & ENVM_IMAGE_HAS_MD5) != 0;
+    memcpy(record->sha256.bytes, entry->sha256, sizeof(entry->sha256));
+    memcpy(record->md5.bytes, entry->md5, sizeof(entry->md5));
+    if (flags & ENVM_IMAGE_NOARCH_PYTHON)
+        record->noarch = ENVM_NOARCH_PYTHON;
+    else if (flags & ENVM_IMAGE_NOARCH_GENERIC)
+        record->noarch = ENVM_NOARCH_GENERIC;
+    record->subdir = flags & ENVM_IMAGE_SUBDIR_NOARCH ? ENVM_STR("noarch") : source->subdir;
+    record->channel = source->channel;
+    fill_location(source, arena, entry, file_name, record);
+    return true;
+}
+
+static bool is_served(const struct envm_image_source *source, uint32_t flags)
+{
+    return (flags & (source->only_tar_bz2 ? ENVM_IMAGE_TAR_BZ2 : ENVM_IMAGE_HAS_TWIN)) ==
+           (source->only_tar_bz2 ? (uint32_t)ENVM_IMAGE_TAR_BZ2 : 0);
+}
+
+static uint32_t served_count(const struct envm_image_source *source,
+                             const struct envm_image_name *name)
+{
+    return source->only_tar_bz2 ? name->tar_bz2 : name->shown;
+}
+
+static enum envm_code records_of(void *self, envm_str name, struct envm_arena *arena,
+                                 struct envm_record_list *ret_records, struct envm_error *err)
+{
+    struct envm_image_source *source = self;
+    const struct envm_package_record **items;
+    struct envm_package_record *records;
+    struct envm_image_name found;
+    struct envm_image_record entry;
+    size_t count, n = 0;
+    envm_str text;
+
+    if (!envm_image_find(&source->image, name, &found) ||
+        !envm_image_text(&source->image, found.name, &text))
+        return damaged(source, err);
+    count = served_count(source, &found);
+    if (count > found.count ||
+        (count > 0 &&
+         !envm_image_record_at(&source->image, (uint64_t)found.first + found.count - 1, &entry)))
+        return damaged(source, err);
+    records = envm_arena_new_array(arena, struct envm_package_record, count);
+    items = envm_arena_new_array(arena, const struct envm_package_record *, count);
+    for (uint32_t i = 0; i < found.count && n < count; i++) {
+        if (!envm_image_record_at(&source->image, (uint64_t)found.first + i, &entry))
+            return damaged(source, err);
+        if (!is_served(source, entry.flags))
+            continue;
+        if (!fill(source, arena, text, &entry, &records[n]))
+            return damaged(source, err);
+        items[n] = &records[n];
+        n++;
+    }
+    *ret_records = (struct envm_record_list){items, n};
+    return ENVM_OK;
+}
+
+static enum envm_code all_names(void *self, struct envm_arena *arena,
+                                struct envm_str_list *ret_names, struct envm_error *err)
+{
+    struct envm_image_source *source = self;
+    size_t count = envm_image_name_count(&source->image), n = 0;
+    envm_str *items = envm_arena_new_array(arena, envm_str, count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct envm_image_name name;
+        envm_str text;
+        if (!envm_image_name_at(&source->image, i, &name, &text))
+            return damaged(source, err);
+        if (served_count(source, &name) > 0)
+            items[n++] = text;
+    }
+    *ret_names = (struct envm_str_list){items, n};
+    return ENVM_OK;
+}
+
+enum envm_code envm_image_source_init(struct envm_image_source *source, struct envm_error *err)
+{
+    const struct envm_image_header *header = &source->image.header;
+
+    source->source = (struct envm_package_source){source, records_of, all_names};
+    if (!envm_image_text(&source->image, header->subdir, &source->subdir) ||
+        !envm_image_text(&source->image, header->package_base, &source->package_base))
+        return damaged(source, err);
+    return ENVM_OK;
+}
+
+uint64_t envm_image_source_count(const struct envm_image_source *source)
+{
+    size_t names = envm_image_name_count(&source->image);
+    uint64_t count = 0;
+    envm_str text;
+
+    if (!source->only_tar_bz2)
+        return source->image.header.shown;
+    for (size_t i = 0; i < names; i++) {
+        struct envm_image_name name;
+        if (envm_image_name_at(&source->image, i, &name, &text))
+            count += name.tar_bz2;
+    }
+    return count;
+}

@@ -1,2 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-typedef int envm_repo_placeholder_unit;
