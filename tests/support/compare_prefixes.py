@@ -93,7 +93,7 @@ def undo(data, entry, prefix):
 
 class Environment:
     def __init__(self, root):
-        self.root = os.path.abspath(root)
+        self.root = os.path.realpath(root)
         self.entries = {}
         self.problems = []
         self.meta = {}
@@ -108,7 +108,10 @@ class Environment:
                 self.meta[name] = self.plain_record(record)
             elif name == "history":
                 text = data.decode().replace(self.root, "@PREFIX@")
-                self.meta[name] = re.sub(r"(?m)^==> .* <==$", "==> DATE <==", text)
+                text = re.sub(r"(?m)^==> .* <==$", "==> DATE <==", text)
+                # The command that made it names the environment.
+                target = r"( (?:-n|-p|--name|--prefix)[ =])('[^'\n]*'|\S+)"
+                self.meta[name] = re.sub(target, r"\1@TARGET@", text)
             else:
                 self.meta[name] = data.replace(self.root.encode(), b"@PREFIX@")
 
