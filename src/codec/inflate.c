@@ -7,11 +7,14 @@
 #include "base/error.h"
 
 #define WINDOW_LOG_MAX 27
+#define MAGIC_SIZE 4
 
 struct envm_zstd {
     ZSTD_DCtx *context;
-    bool complete;     /* the bytes so far end with the end of a frame */
-    uint64_t consumed; /* of the input, for messages */
+    bool complete;      /* the bytes so far end with the end of a frame */
+    bool skippable;     /* the current frame holds no data */
+    size_t magic_bytes; /* of the current frame, seen and found right */
+    uint64_t consumed;  /* of the input, for messages */
 };
 
 struct envm_zstd *envm_zstd_open(void)
@@ -45,18 +48,48 @@ static ZSTD_outBuffer next_room(struct envm_buf *out, char *spare)
     return (ZSTD_outBuffer){.dst = envm_buf_reserve(out, size), .size = size};
 }
 
+/* True when the byte continues the magic number of a frame. libzstd may know the formats of its
+ * first years too; they are not wanted. */
+static bool check_magic(struct envm_zstd *stream, unsigned char byte)
+{
+    static const unsigned char frame[MAGIC_SIZE] = {0x28, 0xb5, 0x2f, 0xfd};
+    static const unsigned char skippable[MAGIC_SIZE] = {0x50, 0x2a, 0x4d, 0x18};
+
+    if (stream->magic_bytes == 0) {
+        stream->skippable = (byte & 0xf0) == skippable[0];
+        byte = stream->skippable ? skippable[0] : byte;
+    }
+    return byte == (stream->skippable ? skippable : frame)[stream->magic_bytes++];
+}
+
+static enum envm_code refuse_magic(const struct envm_zstd *stream, struct envm_error *err)
+{
+    if (stream->consumed < MAGIC_SIZE)
+        return envm_fail(err, ENVM_MALFORMED, "this is not zstd data");
+    return envm_fail(err, ENVM_MALFORMED, "more bytes after the end of the zstd data, at byte %ju",
+                     (uintmax_t)stream->consumed);
+}
+
 enum envm_code envm_zstd_feed(struct envm_zstd *stream, envm_str compressed, struct envm_buf *out,
                               struct envm_error *err)
 {
     ZSTD_inBuffer in = {.src = compressed.ptr, .size = compressed.len};
     bool pending = false; /* output is waiting although all input was taken */
 
-    while (in.pos < in.size || pending) {
+    while (in.pos < compressed.len || pending) {
         char spare;
         ZSTD_outBuffer room = next_room(out, &spare);
         size_t taken = in.pos;
-        size_t left = ZSTD_decompressStream(stream->context, &room, &in);
+        size_t left;
 
+        /* The magic number goes in byte by byte, each looked at before. */
+        in.size = compressed.len;
+        if (stream->magic_bytes < MAGIC_SIZE) {
+            if (!check_magic(stream, (unsigned char)compressed.ptr[in.pos]))
+                return refuse_magic(stream, err);
+            in.size = in.pos + 1;
+        }
+        left = ZSTD_decompressStream(stream->context, &room, &in);
         stream->consumed += in.pos - taken;
         if (ZSTD_isError(left))
             return envm_fail(err, ENVM_MALFORMED, "bad zstd data near byte %ju: %s",
@@ -70,6 +103,8 @@ enum envm_code envm_zstd_feed(struct envm_zstd *stream, envm_str compressed, str
             return envm_fail(err, ENVM_MALFORMED, "zstd makes no progress at byte %ju",
                              (uintmax_t)stream->consumed);
         stream->complete = left == 0;
+        if (stream->complete)
+            stream->magic_bytes = 0;
         pending = left != 0 && (room.pos == room.size || (room.pos > 0 && out->len == out->limit));
     }
     return ENVM_OK;

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "codec/json_escape.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -101,75 +102,6 @@ static inline const char *scan_plain(const char *at, const char *end)
     return at;
 }
 
-static int hex_digit(char c)
-{
-    if (envm_is_digit(c))
-        return c - '0';
-    c = envm_to_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits at `at`; UINT32_MAX when they are not there. */
-static uint32_t hex4(const char *at, const char *end)
-{
-    uint32_t value = 0;
-
-    if (end - at < 4)
-        return UINT32_MAX;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-
-        if (digit < 0)
-            return UINT32_MAX;
-        value = value << 4 | (uint32_t)digit;
-    }
-    return value;
-}
-
-/* Reads "\uXXXX" or a surrogate pair of them at `at` (which shows the backslash). Returns the bytes
- * taken, 0 when it is not well-formed. */
-static size_t read_unicode_escape(const char *at, const char *end, uint32_t *ret_code_point)
-{
-    uint32_t high = hex4(at + 2, end);
-    uint32_t low;
-
-    if (high == UINT32_MAX || (high >= 0xdc00 && high <= 0xdfff))
-        return 0;
-    *ret_code_point = high;
-    if (high < 0xd800 || high > 0xdbff)
-        return 6;
-    if (end - at < 12 || at[6] != '\\' || at[7] != 'u')
-        return 0;
-    low = hex4(at + 8, end);
-    if (low < 0xdc00 || low > 0xdfff)
-        return 0;
-    *ret_code_point = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-    return 12;
-}
-
-/* The byte for a two-character escape, or 0. */
-static char simple_escape(char c)
-{
-    switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-        return c;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return 0;
-    }
-}
-
 /* Length of the special sequence at `at` inside a string (an escape or a UTF-8 character), or 0
  * with the fault set. */
 static size_t check_special(struct envm_json_reader *r, const char *at)
@@ -193,12 +125,12 @@ static size_t check_special(struct envm_json_reader *r, const char *at)
         return 0;
     }
     if (at[1] == 'u') {
-        len = read_unicode_escape(at, r->end, &code_point);
+        len = envm_json_unicode_escape(at, r->end, &code_point);
         if (!len)
             fail_at(r, at, "a bad \\u escape or a lone surrogate in a string");
         return len;
     }
-    if (simple_escape(at[1]))
+    if (envm_json_simple_escape(at[1]))
         return 2;
     fail_at(r, at, "an unknown escape in a string");
     return 0;
@@ -230,61 +162,14 @@ static inline bool take_string(struct envm_json_reader *r, envm_str *ret_raw, bo
     return true;
 }
 
-static size_t encode_utf8(uint32_t c, char *out)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 0x3f));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-        out[2] = (char)(0x80 | (c & 0x3f));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-    out[3] = (char)(0x80 | (c & 0x3f));
-    return 4;
-}
-
-/* Decodes a string that take_string has checked. No escape is shorter than what it stands for. */
+/* Decodes a string that take_string has checked. */
 static bool decode_string(struct envm_json_reader *r, struct envm_arena *arena, envm_str raw,
                           envm_str *ret_value)
 {
-    const char *at = raw.ptr;
-    const char *end = raw.ptr + raw.len;
-    char *out;
-    size_t len = 0;
-
     if (!arena)
         return fail_at(r, raw.ptr, "an escape where none is expected");
-    out = envm_arena_alloc(arena, raw.len + 1);
-    while (at < end) {
-        uint32_t code_point = 0;
-
-        if (*at != '\\') {
-            out[len++] = *at++;
-        } else if (at[1] != 'u') {
-            out[len++] = simple_escape(at[1]);
-            at += 2;
-        } else {
-            size_t taken = read_unicode_escape(at, end, &code_point);
-
-            if (code_point == 0)
-                return fail_at(r, at, "a NUL character in a string");
-            len += encode_utf8(code_point, out + len);
-            at += taken;
-        }
-    }
-    *ret_value = envm_str_n(out, len);
-    return true;
+    return envm_json_decode(arena, raw, ret_value) ||
+           fail_at(r, raw.ptr, "a NUL character in a string");
 }
 
 /* Positions on the next value; false when there is none. */

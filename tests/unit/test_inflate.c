@@ -104,6 +104,13 @@ static void test_frames(void **state)
                      ENVM_MALFORMED);
     assert_int_equal(inflate((envm_str){0}, 1000, half), ENVM_MALFORMED);
     assert_int_equal(inflate(ENVM_STR("{\"packages\": {}}"), 1000, half), ENVM_MALFORMED);
+    /* The format of an early libzstd. */
+    assert_int_equal(inflate(ENVM_STR("\x26\xB5\x2F\xFD\x02\xFF\xFF\x09"), 1000, half),
+                     ENVM_MALFORMED);
+    assert_int_equal(
+        inflate(envm_arena_concat(&arena, one, ENVM_STR("\x50\x2A\x4D\x18\x01\0\0\0x")), 1000,
+                half),
+        ENVM_OK);
 }
 
 static void test_damage(void **state)
