@@ -36,6 +36,8 @@ static void take_index(struct job *job)
     record->python_site_packages_path = index->python_site_packages_path;
     if (index->subdir.len > 0)
         record->subdir = index->subdir;
+    else if (record->subdir.len == 0 && index->noarch != ENVM_NOARCH_NO)
+        record->subdir = ENVM_STR("noarch");
 }
 
 static enum envm_code complete_one(void *argument, struct envm_error *err)

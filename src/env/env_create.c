@@ -88,7 +88,9 @@ static enum envm_code use_lock_as_it_is(struct creation *c, struct envm_error *e
     }
     question.packages_only = true;
     question.spec_count = 0;
-    ENVM_TRY(envm_lockfile_check(c->arena, &c->input.lock, &question, &reasons, err));
+    /* Whoever listed packages one by one answers for what they need. */
+    if (!c->input.lock.request.is_explicit)
+        ENVM_TRY(envm_lockfile_check(c->arena, &c->input.lock, &question, &reasons, err));
     if (reasons.count > 0) {
         c->report->stale = reasons;
         (void)envm_fail(err, ENVM_STALE_LOCK, "%s cannot be installed here: %.*s",
@@ -149,8 +151,13 @@ static enum envm_code use_explicit(struct creation *c, struct envm_error *err)
     ENVM_TRY(
         envm_complete_records(c->context, c->arena, ENVM_COMPLETE_INDEX, &c->packages, NULL, err));
     for (size_t i = 0; i < c->packages.count; i++) {
-        const struct envm_package_record *record = c->packages.items[i];
+        struct envm_package_record *record =
+            envm_package_record_copy(c->arena, c->packages.items[i]);
 
+        /* Neither the URL nor the package says: then whoever listed it means this platform. */
+        if (record->subdir.len == 0)
+            record->subdir = c->input.platform;
+        c->packages.items[i] = record;
         if (!envm_str_equal_c(record->subdir, "noarch") &&
             !envm_str_equal(record->subdir, c->input.platform)) {
             (void)envm_fail(err, ENVM_UNSATISFIABLE, "%.*s is for %.*s, not for %.*s",

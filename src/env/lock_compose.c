@@ -80,6 +80,7 @@ struct envm_lockfile envm_lock_compose(struct envm_arena *arena, const struct en
         .request = {.specs = input->spec_texts,
                     .channel_priority = input->channel_priority,
                     .add_pip = input->add_pip,
+                    .is_explicit = input->kind == ENVM_INPUT_EXPLICIT,
                     .omitted_pip = input->omitted_pip},
         .variables = input->environment.variables,
         .variable_count = input->environment.variable_count,

@@ -23,6 +23,7 @@ struct envm_lock_request {
     struct envm_str_list specs; /* canonical form, sorted */
     envm_str channel_priority;  /* "strict", "flexible", "disabled" */
     bool add_pip;
+    bool is_explicit; /* made from package URLs, without a solver: may lack dependencies */
     struct envm_str_list omitted_pip; /* pip requirements left out by --no-pip; empty otherwise */
 };
 

@@ -109,13 +109,12 @@ static enum envm_code read_line(struct explicit_reader *r, envm_str line, struct
 {
     struct envm_package_record *record = envm_arena_new(r->arena, struct envm_package_record);
     size_t hash = envm_str_find_last_char(line, '#');
+    envm_str location = hash == SIZE_MAX ? line : envm_str_trim(envm_str_n(line.ptr, hash));
     bool is_new;
 
-    if (hash != SIZE_MAX) {
+    ENVM_TRY(envm_package_record_from_url(r->arena, to_url(r, location), record, err));
+    if (hash != SIZE_MAX)
         ENVM_TRY(read_digest(envm_str_trim(envm_str_skip(line, hash + 1)), record, err));
-        line = envm_str_trim(envm_str_n(line.ptr, hash));
-    }
-    ENVM_TRY(envm_package_record_from_url(r->arena, to_url(r, line), record, err));
     *envm_map_get(&r->names, record->name, &is_new) = 1;
     if (!is_new)
         return envm_fail(err, ENVM_MALFORMED, "package %.*s stands twice in the list",

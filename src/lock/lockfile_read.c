@@ -353,7 +353,7 @@ static enum envm_code read_platform_packages(struct reader *r, const struct envm
         envm_map_set(&r->used, node->scalar, 1);
         ENVM_TRY(check_record(r, node, items[i], &names));
     }
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count && !r->lock->request.is_explicit; i++)
         ENVM_TRY(check_dependencies(r, list->items[i], items[i], &names));
     if (list->count > 0)
         qsort(items, list->count, sizeof(*items), compare_records);
@@ -388,9 +388,10 @@ static enum envm_code read_platform(struct reader *r, const struct envm_yaml_nod
 static enum envm_code read_request(struct reader *r, const struct envm_yaml_node *node)
 {
     static const char *const allowed[] = {"specs", "options", "omitted-pip", NULL};
-    static const char *const allowed_options[] = {"add-pip", "channel-priority", NULL};
+    static const char *const allowed_options[] = {"add-pip", "channel-priority", "explicit", NULL};
     const struct envm_yaml_node *specs;
     const struct envm_yaml_node *options;
+    envm_str is_explicit = {0};
     envm_str add_pip = {0};
 
     ENVM_TRY(only_keys(r, node, allowed));
@@ -401,7 +402,9 @@ static enum envm_code read_request(struct reader *r, const struct envm_yaml_node
     ENVM_TRY(only_keys(r, options, allowed_options));
     ENVM_TRY(read_text(r, options, "channel-priority", &r->lock->request.channel_priority));
     ENVM_TRY(read_text(r, options, "add-pip", &add_pip));
+    ENVM_TRY(read_text(r, options, "explicit", &is_explicit));
     r->lock->request.add_pip = envm_str_equal_c(add_pip, "true");
+    r->lock->request.is_explicit = envm_str_equal_c(is_explicit, "true");
     return ENVM_OK;
 }
 

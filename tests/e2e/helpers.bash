@@ -119,3 +119,27 @@ wait_for() {
     echo "nothing in $1"
     return 1
 }
+
+# httpd ROOT [SCRIPT_JSON]: the scripted server; sets HTTP, OTHER, HTTPS, WRONGHOST and PROXY, logs
+# to $WORLD/http.log, keeps its certificates in $WORLD/tls.
+httpd() {
+    printf '%s' "${2:-{\}}" >"$WORLD/script.json"
+    : >"$WORLD/http.log"
+    mkfifo "$WORLD/httpd.stdin.$$" 2>/dev/null || true
+    # The server ends with its standard input, which this sleep holds open.
+    sleep 600 >"$WORLD/httpd.stdin.$$" 3>&- &
+    PIDS+=($!)
+    python3 -B -u "$SOURCE/tests/support/httpd.py" --root "$1" --script "$WORLD/script.json" \
+        --log "$WORLD/http.log" --tls "$WORLD/tls" <"$WORLD/httpd.stdin.$$" >"$WORLD/httpd.out" 2>"$WORLD/httpd.err" 3>&- &
+    PIDS+=($!)
+    wait_for "$WORLD/httpd.out"
+    eval "$(python3 -c 'import json, sys
+for name, url in json.load(open(sys.argv[1])).items(): print(f"{name.upper()}={url}")' "$WORLD/httpd.out")"
+}
+
+# requests EXPRESSION: evaluates Python over the list of logged requests as `r`.
+requests() {
+    python3 -c 'import json, sys
+r = [json.loads(line) for line in open(sys.argv[1])]
+print(eval(sys.argv[2]))' "$WORLD/http.log" "$1"
+}
