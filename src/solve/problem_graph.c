@@ -84,7 +84,7 @@ static struct envm_id_list join_ids(struct envm_arena *arena, struct envm_id_lis
 static struct envm_problem_node *merge_nodes(struct maker *maker, struct envm_problem_node *a,
                                              struct envm_problem_node *b)
 {
-    if (a == b || a->kind == ENVM_PROBLEM_REASON)
+    if (a == b)
         return a;
     struct envm_problem_node *node = envm_arena_copy(maker->arena, a, sizeof(*a));
     node->candidates = join_ids(maker->arena, a->candidates, b->candidates);
@@ -124,6 +124,11 @@ static struct envm_problem_node *new_node(struct maker *maker, enum envm_problem
     return node;
 }
 
+static void one_id(struct maker *maker, struct envm_id_list *list, uint32_t id)
+{
+    *list = (struct envm_id_list){envm_arena_copy(maker->arena, &id, sizeof(id)), 1};
+}
+
 static struct envm_problem_node *reason_node(struct maker *maker, enum envm_problem_reason reason,
                                              uint32_t spec, uint32_t other)
 {
@@ -132,6 +137,8 @@ static struct envm_problem_node *reason_node(struct maker *maker, enum envm_prob
     node->reason = reason;
     node->spec = spec;
     node->other = other;
+    if (spec != ENVM_SOLVE_NONE)
+        one_id(maker, &node->specs, spec);
     if (other != ENVM_SOLVE_NONE)
         node->name = maker->space->candidates.items[other].name;
     else if (spec != ENVM_SOLVE_NONE)
@@ -149,13 +156,6 @@ static void take_children(struct maker *maker, struct envm_problem_node *node,
         envm_arena_copy(maker->arena, children->items, children->count * sizeof(*children->items));
     envm_vec_release(children);
     set_shape(node);
-}
-
-static struct envm_problem_node *one_id(struct maker *maker, struct envm_problem_node *node,
-                                        struct envm_id_list *list, uint32_t id)
-{
-    *list = (struct envm_id_list){envm_arena_copy(maker->arena, &id, sizeof(id)), 1};
-    return node;
 }
 
 /* --- what stands in the way of a candidate --------------------------------------------------- */
@@ -242,7 +242,7 @@ static struct envm_problem_node *depends_node(struct maker *maker, uint32_t spec
     struct node_vec children = {0};
 
     node->name = maker->space->specs.items[spec].name;
-    one_id(maker, node, &node->specs, spec);
+    one_id(maker, &node->specs, spec);
     spec_children(maker, spec, &children);
     take_children(maker, node, &children);
     return node;
@@ -255,7 +255,7 @@ static struct envm_problem_node *packages_node(struct maker *maker, uint32_t can
     struct node_vec children = {0};
 
     node->name = maker->space->candidates.items[candidate].name;
-    one_id(maker, node, &node->candidates, candidate);
+    one_id(maker, &node->candidates, candidate);
     for (size_t i = 0; i < edges->count; i++) {
         const struct edge *edge = &edges->items[i];
         struct envm_problem_node *child =
@@ -387,6 +387,20 @@ static void index_rules(struct maker *maker)
     maker->rules_from = (struct envm_id_lists){start, items};
 }
 
+/* What could still meet a request; virtual packages and patterns are left out. */
+static struct envm_id_list live_matches(struct maker *maker, uint32_t spec)
+{
+    const struct envm_solve_spec *entry = &maker->space->specs.items[spec];
+    uint32_t *ids = envm_arena_new_array(maker->arena, uint32_t, entry->matches.count + (size_t)1);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < entry->matches.count && entry->name != ENVM_SOLVE_NONE; i++)
+        if (entry->matches.items[i] < maker->attempt->reach.candidate_count &&
+            maker->attempt->view.is_live[entry->matches.items[i]])
+            ids[count++] = entry->matches.items[i];
+    return (struct envm_id_list){ids, count};
+}
+
 void envm_problem_graph_make(const struct envm_solve_attempt *attempt,
                              struct envm_problem_graph *ret_graph)
 {
@@ -407,6 +421,7 @@ void envm_problem_graph_make(const struct envm_solve_attempt *attempt,
         struct envm_problem_node *node = new_node(&maker, ENVM_PROBLEM_REQUEST);
         struct node_vec children = {0};
         node->spec = requests.items[i];
+        node->candidates = live_matches(&maker, requests.items[i]);
         spec_children(&maker, requests.items[i], &children);
         take_children(&maker, node, &children);
         ret_graph->roots[i] = node;

@@ -36,8 +36,8 @@ struct envm_problem_node {
     uint32_t name;                   /* what it is about; ENVM_SOLVE_NONE for patterns */
     uint32_t spec;                   /* REQUEST; REASON as above, or ENVM_SOLVE_NONE */
     uint32_t other;                  /* REASON: a candidate, or ENVM_SOLVE_NONE */
-    struct envm_id_list candidates;  /* PACKAGES, ascending */
-    struct envm_id_list specs;       /* DEPENDS: the texts it was written in */
+    struct envm_id_list candidates;  /* PACKAGES; REQUEST: what could still meet it */
+    struct envm_id_list specs;       /* DEPENDS and REASON: the texts it was written in */
     struct envm_problem_node **children;
     size_t child_count;
     uint64_t shape;  /* equal for nodes that say the same about other versions */

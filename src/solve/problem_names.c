@@ -104,7 +104,7 @@ static void consider(struct close_names *best, envm_str name, envm_str wanted, u
 struct envm_str_list envm_problem_close_names(struct envm_solve_space *space, envm_str name)
 {
     const struct envm_solve_request *request = space->request;
-    unsigned limit = name.len <= 4 ? 1 : name.len <= 8 ? 2 : 3;
+    unsigned limit = name.len <= 2 ? 0 : name.len <= 5 ? 1 : name.len <= 9 ? 2 : 3;
     struct close_names best = {0};
 
     for (size_t i = 0; i < request->channel_count; i++) {

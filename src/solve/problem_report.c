@@ -75,6 +75,10 @@ static void say_label(struct printer *printer, const struct envm_problem_node *n
     switch (node->kind) {
     case ENVM_PROBLEM_REQUEST:
         envm_problem_say_requests(printer->out, printer->space, one);
+        if (node->child_count == 0 && node->candidates.count) {
+            envm_buf_add_cstr(printer->out, ": ");
+            envm_problem_say_packages(printer->out, printer->space, node->candidates);
+        }
         break;
     case ENVM_PROBLEM_PACKAGES:
         envm_problem_say_packages(printer->out, printer->space, node->candidates);
@@ -195,8 +199,11 @@ envm_str envm_problem_text(const struct envm_problem_report *report)
         .out = &out, .space = report->graph->space, .indent = envm_buf_limit(INDENT_MAX)};
 
     say_headline(&printer, report);
-    if (!fits_headline(report->graph))
+    if (report->graph->requests.count > 1)
         say_tree(&printer, report->graph->roots, report->graph->requests.count);
+    else if (report->graph->requests.count == 1 && !fits_headline(report->graph))
+        say_tree(&printer, shown_children(printer.space, report->graph->roots[0]),
+                 report->graph->roots[0]->child_count);
     for (size_t i = 0; i < report->relaxation_count; i++) {
         envm_buf_add_cstr(&out, i == 0 ? "\nThis would solve: " : "\n              or: ");
         say_relaxation(&out, printer.space, &report->relaxations[i]);

@@ -177,9 +177,9 @@ static void say_priority(struct envm_buf *out, const struct envm_solve_space *sp
     envm_buf_add_cstr(out, "only in channel ");
     say(out, request->channels[c->channel].name);
     if (first != ENVM_SOLVE_NONE && first != c->channel) {
-        envm_buf_add_cstr(out, ", and ");
+        envm_buf_add_cstr(out, ", which ");
         say(out, request->channels[first].name);
-        envm_buf_add_cstr(out, ", which has the name too, comes first (strict channel priority)");
+        envm_buf_add_cstr(out, " hides (strict channel priority)");
     } else {
         envm_buf_add_cstr(out, ", but another channel is asked for");
     }
@@ -194,9 +194,8 @@ static void say_excluded(struct envm_buf *out, const struct envm_solve_space *sp
     say(out, record->name);
     envm_buf_add_byte(out, ' ');
     say(out, record->version);
-    envm_buf_add_cstr(out, ", which constrains \"");
-    say_spec(out, space, node->spec);
-    envm_buf_add_byte(out, '"');
+    envm_buf_add_cstr(out, ", which allows only ");
+    envm_problem_say_specs(out, space, node->specs);
 }
 
 static void say_quoted_spec(struct envm_buf *out, const struct envm_solve_space *space,
@@ -237,7 +236,9 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
         say_quoted_spec(out, space, "its dependency \"", node->spec, "\" cannot be understood");
         break;
     case ENVM_REASON_CONSTRAINS:
-        say_quoted_spec(out, space, "allows only \"", node->spec, "\" beside it");
+        envm_buf_add_cstr(out, "allows only ");
+        envm_problem_say_specs(out, space, node->specs);
+        envm_buf_add_cstr(out, " beside it");
         break;
     case ENVM_REASON_EXCLUDED:
         say_excluded(out, space, node);

@@ -10,10 +10,16 @@
 #define GROUP_MAX 4096u
 #define COLUMN_MAX 512u
 
+/* The best that a spec lets in. */
+struct best {
+    const struct envm_version *version; /* NULL: nothing */
+    bool tracks;                        /* everything that matches has track_features */
+};
+
 struct ranker {
     const struct envm_solve_view *view;
     const struct envm_solve_space *space;
-    const struct envm_version **best; /* by spec: newest live match; NULL: not known or none */
+    struct best *best; /* by spec */
     uint8_t *best_known;
     uint32_t *column; /* by name: 1 + column in the group at hand, 0: none */
     struct envm_map active_features;
@@ -78,31 +84,42 @@ static int compare_ids_by_head(const void *a, const void *b, void *user)
 
 /* --- the variant ---------------------------------------------------------------------------- */
 
-static const struct envm_version *best_of_spec(struct ranker *ranker, uint32_t spec)
+static struct best best_of_spec(struct ranker *ranker, uint32_t spec)
 {
     if (ranker->best_known[spec])
         return ranker->best[spec];
     struct envm_id_list matches = ranker->space->specs.items[spec].matches;
-    const struct envm_version *best = NULL;
+    struct best best = {NULL, true};
     for (uint32_t i = 0; i < matches.count; i++) {
-        uint32_t c = matches.items[i];
-        if (c >= ranker->view->reach->candidate_count || !ranker->view->is_live[c])
+        uint32_t id = matches.items[i];
+        if (id >= ranker->view->reach->candidate_count || !ranker->view->is_live[id])
             continue;
-        const struct envm_version *version = ranker->space->candidates.items[c].version;
-        if (!best || envm_version_compare(version, best) > 0)
-            best = version;
+        const struct envm_solve_candidate *c = &ranker->space->candidates.items[id];
+        if (!best.version || envm_version_compare(c->version, best.version) > 0)
+            best.version = c->version;
+        best.tracks = best.tracks && c->record->track_features.count > 0;
     }
     ranker->best_known[spec] = 1;
     ranker->best[spec] = best;
     return best;
 }
 
+/* <0 when a is the better one; nothing is worse than anything. */
+static int compare_best(const struct best *a, const struct best *b)
+{
+    if (!a->version || !b->version)
+        return (a->version ? 0 : 1) - (b->version ? 0 : 1);
+    if (a->tracks != b->tracks)
+        return a->tracks ? 1 : -1;
+    return envm_version_compare(b->version, a->version);
+}
+
 /* The table that is compared: one row per record of the group, one column per dependency name in
- * name order, each cell the newest version that the record's spec lets in. */
+ * name order, each cell the best that the record's spec lets in. */
 struct variants {
     uint32_t *names;
     uint32_t column_count;
-    const struct envm_version **cells;
+    struct best *cells;
 };
 
 struct name_use {
@@ -125,8 +142,8 @@ static uint32_t dependency_name(const struct ranker *ranker, uint32_t spec)
     return name;
 }
 
-/* Names that at least half of the records depend on: a name that only an odd one has says nothing
- * about which variant is newer. */
+/* Names that all records depend on: one that only some have says nothing about which is newer, and
+ * comparing pair by pair what two of them share would be no order. */
 static void choose_columns(struct ranker *ranker, const uint32_t *ids, uint32_t count,
                            struct variants *variants)
 {
@@ -152,7 +169,7 @@ static void choose_columns(struct ranker *ranker, const uint32_t *ids, uint32_t 
         qsort(uses.items, uses.count, sizeof(*uses.items), compare_name_use);
     variants->names = envm_arena_new_array(&ranker->arena, uint32_t, uses.count + 1);
     for (size_t i = 0; i < uses.count; i++)
-        if (uses.items[i].uses * 2 >= count)
+        if (uses.items[i].uses >= count)
             variants->names[variants->column_count++] = uses.items[i].name;
     envm_vec_release(&uses);
 }
@@ -162,20 +179,22 @@ static void fill_row(struct ranker *ranker, const struct variants *variants, uin
                      uint32_t candidate)
 {
     struct envm_id_list depends = ranker->space->candidates.items[candidate].depends;
-    const struct envm_version **cells = variants->cells + (size_t)row * variants->column_count;
+    struct best *cells = variants->cells + (size_t)row * variants->column_count;
 
     for (uint32_t i = 0; i < depends.count; i++) {
         uint32_t name = dependency_name(ranker, depends.items[i]);
         uint32_t column = name == ENVM_SOLVE_NONE ? 0 : ranker->column[name];
-        const struct envm_version *best = column ? best_of_spec(ranker, depends.items[i]) : NULL;
-        if (best && (!cells[column - 1] || envm_version_compare(best, cells[column - 1]) < 0))
+        if (column == 0)
+            continue;
+        struct best best = best_of_spec(ranker, depends.items[i]);
+        if (!cells[column - 1].version || compare_best(&best, &cells[column - 1]) > 0)
             cells[column - 1] = best;
     }
 }
 
 struct variant_row {
     uint32_t id;
-    const struct envm_version **cells;
+    const struct best *cells;
 };
 
 static int compare_rows(const void *a, const void *b, void *user)
@@ -184,12 +203,7 @@ static int compare_rows(const void *a, const void *b, void *user)
     uint32_t count = *(const uint32_t *)user;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (!x->cells[i] || !y->cells[i]) {
-            if (x->cells[i] != y->cells[i])
-                return x->cells[i] ? -1 : 1;
-            continue;
-        }
-        int order = envm_version_compare(y->cells[i], x->cells[i]);
+        int order = compare_best(&x->cells[i], &y->cells[i]);
         if (order)
             return order;
     }
@@ -205,8 +219,8 @@ static void sort_variants(struct ranker *ranker, uint32_t *ids, uint32_t count)
     choose_columns(ranker, ids, count, &variants);
     if (variants.column_count == 0)
         return;
-    variants.cells = envm_arena_new_array(&ranker->arena, const struct envm_version *,
-                                          (size_t)count *variants.column_count);
+    variants.cells =
+        envm_arena_new_array(&ranker->arena, struct best, (size_t)count * variants.column_count);
     struct variant_row *rows = envm_arena_new_array(&ranker->arena, struct variant_row, count);
     for (uint32_t i = 0; i < variants.column_count; i++)
         ranker->column[variants.names[i]] = i + 1;
@@ -279,8 +293,7 @@ void envm_solve_rank(const struct envm_solve_view *view)
     uint32_t longest = 1;
     struct ranker ranker = {.view = view, .space = reach->space};
 
-    ranker.best = envm_arena_new_array(&ranker.arena, const struct envm_version *,
-                                       (size_t)reach->spec_count + 1);
+    ranker.best = envm_arena_new_array(&ranker.arena, struct best, (size_t)reach->spec_count + 1);
     ranker.best_known = envm_arena_new_array(&ranker.arena, uint8_t, (size_t)reach->spec_count + 1);
     ranker.column = envm_arena_new_array(&ranker.arena, uint32_t, (size_t)reach->name_count + 1);
     collect_features(&ranker);
