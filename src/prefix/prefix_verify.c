@@ -256,36 +256,49 @@ static void judge_checks(struct verifier *verifier, struct envm_verify_result *r
     result->tree = envm_environment_digest(roots, verifier->records.count);
 }
 
-static bool is_cache_dir(const struct envm_fs_entry *entry)
+/* Length of "…/__pycache__" in front of a file's path; 0 when it lies elsewhere. */
+static size_t cache_dir_length(envm_str path)
 {
-    return entry->kind == ENVM_FS_DIRECTORY && strcmp(entry->leaf, "__pycache__") == 0;
+    size_t slash = envm_str_find_last_char(path, '/');
+    envm_str folder = envm_str_slice(path, 0, slash == SIZE_MAX ? 0 : slash);
+
+    return envm_str_equal_c(folder, "__pycache__") ||
+                   envm_str_ends_with(folder, ENVM_STR("/__pycache__"))
+               ? folder.len
+               : 0;
 }
 
-static bool lies_in_cache_dir(envm_str path)
+/* Names the folder, once for the files in it, which come one after the other. */
+static void leave_out(struct verifier *verifier, envm_str folder)
 {
-    return envm_str_starts_with(path, ENVM_STR("__pycache__/")) ||
-           envm_str_contains(path, ENVM_STR("/__pycache__/"));
+    envm_str text = envm_arena_printf(verifier->arena, "%.*s/…", ENVM_STR_ARGS(folder));
+    size_t count = verifier->left_out.count;
+
+    if (count == 0 || !envm_str_equal(verifier->left_out.items[count - 1], text))
+        envm_vec_push(&verifier->left_out, text);
 }
 
 static enum envm_code visit(void *user, const struct envm_fs_entry *entry, bool *skip,
                             struct envm_error *err)
 {
     struct verifier *verifier = user;
+    size_t cache_dir = cache_dir_length(entry->path);
 
     (void)err;
     if (envm_str_equal_c(entry->path, "conda-meta")) {
         *skip = true;
-        envm_vec_push(&verifier->left_out, ENVM_STR("conda-meta/…"));
-    } else if (is_cache_dir(entry)) {
-        envm_vec_push(&verifier->left_out,
-                      envm_arena_printf(verifier->arena, "%.*s/…", ENVM_STR_ARGS(entry->path)));
-    } else if (entry->kind != ENVM_FS_DIRECTORY && !lies_in_cache_dir(entry->path) &&
-               !envm_map_find(&verifier->listed, entry->path)) {
+        leave_out(verifier, entry->path);
+        return ENVM_OK;
+    }
+    if (entry->kind == ENVM_FS_DIRECTORY || envm_map_find(&verifier->listed, entry->path))
+        return ENVM_OK;
+    if (cache_dir > 0)
+        leave_out(verifier, envm_str_slice(entry->path, 0, cache_dir));
+    else
         add_finding(verifier,
                     &(struct envm_finding){.kind = ENVM_FINDING_EXTRA,
                                            .path = envm_arena_str(verifier->arena, entry->path),
                                            .detail = ENVM_STR("belongs to no package")});
-    }
     return ENVM_OK;
 }
 

@@ -328,6 +328,9 @@ static void test_extra(void **state)
     set_up(&f, "/env", ENVM_LINK_AUTO);
     OK(envm_fs_make_dirs(f.prefix_fd, rel("lib/python3.11/site-packages/__pycache__"), 0755, &err));
     scratch_write(&f.dir, "env/lib/python3.11/site-packages/__pycache__/demo.pyc", "x");
+    scratch_write(&f.dir, "env/lib/python3.11/site-packages/__pycache__/more.pyc", "x");
+    /* Only folders with something that no package lists are named, each once. */
+    OK(envm_fs_make_dirs(f.prefix_fd, rel("lib/__pycache__"), 0755, &err));
     scratch_write(&f.dir, "env/lib/mine", "x");
     assert_int_equal(symlinkat("/", f.prefix_fd, "root"), 0);
     scratch_write(&f.dir, "env/conda-meta/broken-1.0-0.json", "{\"name\": ");
