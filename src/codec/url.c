@@ -182,7 +182,7 @@ static void take_token(struct envm_arena *arena, struct envm_url *url)
         size_t len = envm_str_find_char(after, '/');
         envm_str token = envm_str_slice(after, 0, len);
 
-        after = len == SIZE_MAX ? (envm_str){0} : envm_str_skip(after, len);
+        after = envm_str_skip(after, len);
         if (url->token.len == 0)
             url->token = envm_url_decode(arena, token);
         url->path = envm_arena_concat(arena, envm_str_slice(url->path, 0, at), after);
@@ -454,7 +454,7 @@ envm_str envm_url_from_path(struct envm_arena *arena, envm_str absolute_path)
 enum envm_code envm_url_to_path(struct envm_arena *arena, envm_str url, envm_str *ret_path,
                                 struct envm_error *err)
 {
-    struct envm_url parsed;
+    struct envm_url parsed = {0};
 
     ENVM_TRY(envm_url_parse(arena, url, &parsed, err));
     if (!envm_str_equal_c(parsed.scheme, "file"))

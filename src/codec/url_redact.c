@@ -21,7 +21,7 @@ struct redaction {
     const struct unit *units; /* count + 1 of them, the last for the end */
     size_t count;
     bool whole;                  /* the text is one URL */
-    char quote;                  /* the quote before the current URL, which ends it */
+    unsigned char quote;         /* the quote before the current URL, which ends it */
     bool tokens;                 /* /t/TOKEN is looked for */
     size_t copied;               /* bytes of the text that are in `out` or replaced */
     size_t no_at_from, no_at_to; /* units known to hold no "@" */
@@ -159,7 +159,7 @@ static bool is_scheme_char(unsigned char c)
 
 /* The quote that stands before the scheme which ends at `colon`. Schemes are short, and a limit
  * keeps hostile text linear. */
-static char quote_before(const struct redaction *s, size_t colon)
+static unsigned char quote_before(const struct redaction *s, size_t colon)
 {
     size_t at = colon;
 

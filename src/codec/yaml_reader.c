@@ -196,6 +196,8 @@ static void on_container_end(struct builder *b)
     struct frame *frame = &b->frames[--b->depth];
     struct envm_yaml_node *node = frame->node;
 
+    if (!node) /* libyaml pairs starts and ends; a static analyser cannot know */
+        return;
     node->count = frame->items.count;
     node->items = envm_arena_copy(b->arena, frame->items.items,
                                   frame->items.count * sizeof(struct envm_yaml_node *));

@@ -145,11 +145,11 @@ struct envm_str_list envm_yaml_comments(struct envm_arena *arena, envm_str text,
             after_blank = true;
         if (is_break(w.c))
             in_header = false;
-        if (w.c == '#' && after_blank &&
+        if (w.c == '#' && after_blank && lines.items &&
             (in_header || next == count || w.index < scalars[next].begin)) {
-            unsigned line = w.line;
+            envm_str *place = &lines.items[w.line - 1];
 
-            lines.items[line - 1] = envm_arena_str(arena, take_comment(&w));
+            *place = envm_arena_str(arena, take_comment(&w));
             in_header = false;
         }
         after_blank = w.c == ' ' || w.c == '\t';
