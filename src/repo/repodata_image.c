@@ -39,6 +39,7 @@ bool envm_image_open(struct envm_image *image, envm_str bytes)
 {
     struct envm_image_header *header = &image->header;
     struct envm_sha256 sum;
+    envm_str text;
 
     if (bytes.len < sizeof(*header))
         return false;
@@ -50,7 +51,9 @@ bool envm_image_open(struct envm_image *image, envm_str bytes)
         return false;
     sum = header_checksum(header);
     return memcmp(sum.bytes, header->checksum, sizeof(header->checksum)) == 0 &&
-           sections_are_inside(header, bytes.len);
+           sections_are_inside(header, bytes.len) &&
+           envm_image_text(image, header->subdir, &text) &&
+           envm_image_text(image, header->package_base, &text);
 }
 
 uint64_t envm_image_hash_section(uint64_t hash, envm_str bytes)
