@@ -182,6 +182,11 @@ static void text_error(struct cli *cli, enum envm_code code, const struct envm_e
 
     fprintf(stderr, "%senvm: error[%s]%s ", color ? "\033[1;31m" : "", envm_code_name(code),
             color ? "\033[0m" : "");
+    /* Many texts begin with their place already. */
+    if (err->where && !strstr(text, err->where)) {
+        print_escaped(envm_redact(cli->memory, envm_str_from(err->where)));
+        fputs(": ", stderr);
+    }
     print_escaped(envm_redact(cli->memory, envm_str_from(text)));
     fputc('\n', stderr);
     if (err->hint) {

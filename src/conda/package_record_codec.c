@@ -459,8 +459,11 @@ void envm_package_record_write_fields(struct envm_json_writer *w,
     if (record->has_size)
         envm_json_field_u64(w, "size", record->size);
     write_text(w, "subdir", record->subdir);
+    /* Milliseconds of before 1978 would be read as seconds: write those as seconds. */
     if (record->timestamp > 0)
-        envm_json_field_u64(w, "timestamp", record->timestamp);
+        envm_json_field_u64(w, "timestamp",
+                            record->timestamp <= TIMESTAMP_SECONDS_MAX ? record->timestamp / 1000
+                                                                       : record->timestamp);
     write_track_features(w, record->track_features);
     envm_json_field_str(w, "version", record->version);
 }

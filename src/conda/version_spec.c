@@ -88,6 +88,8 @@ static enum envm_code strip_spaces(struct envm_arena *arena, envm_str text, envm
         char c = text.ptr[i];
         if (envm_is_space(c))
             continue;
+        if ((unsigned char)c < 0x20 || c == 0x7f)
+            return refuse(err, text, "it holds a control character");
         if (len > 0 && envm_is_space(text.ptr[i - 1]) && !is_separator(c) && !is_operator_char(c) &&
             !is_separator(out[len - 1]) && !is_operator_char(out[len - 1]))
             return refuse(err, text, "there is white space inside a version");

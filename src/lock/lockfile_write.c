@@ -2,7 +2,6 @@
  *
  * Writing the lock: one way to write each content, so that the same content gives the same bytes.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lock/lockfile.h"
@@ -36,16 +35,28 @@ static void add_text(struct envm_buf *out, unsigned indent, const char *key, env
         envm_yaml_add_field(out, indent, key, text);
 }
 
-/* Through the scalar writer: a digest of digits alone, or digits and one "e", is a number to YAML.
- */
+/* Digits alone, or digits around one "e", are a number to YAML. */
+static bool is_number(const char *hex)
+{
+    size_t exponents = 0;
+
+    for (const char *c = hex; *c; c++) {
+        exponents += *c == 'e';
+        if (!envm_is_digit(*c) && *c != 'e')
+            return false;
+    }
+    return exponents <= 1;
+}
+
 static void add_digest(struct envm_buf *out, unsigned indent, const char *key, const char *prefix,
                        const char *hex)
 {
-    char text[80];
-    int length = snprintf(text, sizeof(text), "%s%s", prefix, hex);
+    const char *quote = !*prefix && is_number(hex) ? "\"" : "";
 
-    if (*hex)
-        envm_yaml_add_field(out, indent, key, envm_str_n(text, (size_t)length));
+    if (!*hex)
+        return;
+    envm_buf_add_repeat(out, ' ', indent);
+    envm_buf_printf(out, "%s: %s%s%s%s\n", key, quote, prefix, hex, quote);
 }
 
 static void add_sha256(struct envm_buf *out, unsigned indent, const char *key, const char *prefix,

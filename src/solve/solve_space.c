@@ -237,14 +237,39 @@ static bool candidate_matches(const struct envm_solve_space *space,
     return envm_match_spec_matches_parsed(spec, c->record, c->version);
 }
 
+/* The records of a name stand sorted by version, and matching a version is what costs: what one
+ * record has shown about its version holds for its neighbours. */
+struct version_memory {
+    const struct envm_version *version;
+    bool is_known, matches;
+};
+
+static bool matches_remembering(const struct envm_solve_space *space,
+                                const struct envm_match_spec *spec, uint32_t candidate,
+                                struct version_memory *memory)
+{
+    const struct envm_solve_candidate *c = &space->candidates.items[candidate];
+
+    if (memory->is_known && memory->version == c->version)
+        return memory->matches && envm_match_spec_matches_without_version(spec, c->record);
+    bool matches = envm_match_spec_matches_parsed(spec, c->record, c->version);
+    *memory = (struct version_memory){
+        .version = c->version,
+        .is_known = matches || envm_match_spec_matches_without_version(spec, c->record),
+        .matches = matches,
+    };
+    return matches;
+}
+
 static void match_name(struct envm_solve_space *space, struct envm_solve_spec *spec)
 {
     const struct envm_solve_name *name = &space->names.items[spec->name];
+    struct version_memory memory = {0};
     uint32_t count = 0;
 
     spec->bits = envm_arena_new_array(space->arena, uint64_t, name->count / 64 + 1);
     for (uint32_t i = 0; i < name->count; i++) {
-        if (!candidate_matches(space, spec->spec, name->first + i))
+        if (!matches_remembering(space, spec->spec, name->first + i, &memory))
             continue;
         spec->bits[i / 64] |= UINT64_C(1) << (i % 64);
         count++;

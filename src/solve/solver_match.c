@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "solve/solver_collapse.h"
 
 /* Every round that merges something makes more lists equal; what is left after a few rounds is
  * not worth another one. */
-#define ROUNDS_MAX 4
+#define ROUNDS_MAX 2
 
 /* --- what can be needed at all -------------------------------------------------------------- */
 
@@ -257,67 +258,7 @@ void envm_solve_load_conflicts(const struct envm_solve_load *load, uint32_t cand
     add_conflicts(load, candidate, ret_classes);
 }
 
-/* --- collapsing ----------------------------------------------------------------------------- */
-
-/* All that libsolv would know of a candidate, but for its rank. */
-static void signature_of(struct round *round, uint32_t candidate, struct envm_id_vec *signature)
-{
-    const struct envm_solve_load *load = round->load;
-    struct envm_id_list specs = envm_ids_of(&load->view->reach->matched, candidate);
-
-    signature->count = 0;
-    envm_vec_push(signature, round->space->candidates.items[candidate].name);
-    add_depends(load, candidate, signature);
-    envm_vec_push(signature, ENVM_SOLVE_NONE);
-    add_conflicts(load, candidate, signature);
-    envm_vec_push(signature, ENVM_SOLVE_NONE);
-    size_t from = signature->count;
-    for (uint32_t i = 0; i < specs.count; i++) {
-        uint32_t spec = specs.items[i];
-        if (load->depend_class[spec] != ENVM_SOLVE_NONE)
-            envm_vec_push(signature, load->depend_class[spec]);
-        /* not being in the conflict class tells the two sides of a constraint apart */
-        if (load->conflict_class[spec] != ENVM_SOLVE_NONE)
-            envm_vec_push(signature, load->class_count + load->conflict_class[spec]);
-    }
-    make_distinct(signature, from);
-}
-
-static bool merge_equal(struct round *round)
-{
-    struct envm_solve_load *load = round->load;
-    const struct envm_solve_candidate *all = round->space->candidates.items;
-    ENVM_CLEANUP(envm_map) struct envm_map seen = {0};
-    struct envm_id_vec signature = {0};
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < load->chosen.count; i++) {
-        uint32_t c = load->chosen.items[i];
-        bool is_new = false;
-        signature_of(round, c, &signature);
-        size_t size = signature.count * sizeof(*signature.items);
-        envm_str key = bytes_of(signature.items, signature.count);
-        uint64_t *slot = envm_map_find(&seen, key);
-        if (!slot) {
-            key.ptr = envm_arena_copy(&round->arena, signature.items, size);
-            slot = envm_map_get(&seen, key, &is_new);
-            *slot = c;
-        } else if (all[c].rank > all[*slot].rank) {
-            load->stands_for[*slot] = c;
-            *slot = c;
-        } else {
-            load->stands_for[c] = (uint32_t)*slot;
-        }
-    }
-    envm_vec_release(&signature);
-    uint32_t *ids = envm_arena_new_array(&load->arena, uint32_t, load->chosen.count + (size_t)1);
-    for (uint32_t i = 0; i < load->chosen.count; i++)
-        if (load->stands_for[load->chosen.items[i]] == load->chosen.items[i])
-            ids[kept++] = load->chosen.items[i];
-    bool merged = kept < load->chosen.count;
-    load->chosen = (struct envm_id_list){ids, kept};
-    return merged;
-}
+/* --- rounds --------------------------------------------------------------------------------- */
 
 static void resolve_stand_ins(struct envm_solve_load *load, struct envm_id_list all)
 {
@@ -344,7 +285,7 @@ static void keep_classes(struct envm_solve_load *load)
 }
 
 /* One round: classes for what is chosen now, and then fewer chosen ones. */
-static bool run_round(struct envm_solve_load *load, bool merge)
+static bool run_round(struct envm_solve_load *load, bool merge, bool dominate)
 {
     const struct envm_solve_reach *reach = load->view->reach;
     ENVM_CLEANUP(round) struct round round = {.load = load, .space = reach->space};
@@ -353,13 +294,14 @@ static bool run_round(struct envm_solve_load *load, bool merge)
     round.name_count = envm_arena_new_array(&round.arena, uint32_t, (size_t)reach->name_count + 1);
     round.spec_class = envm_arena_new_array(&round.arena, uint32_t, (size_t)reach->spec_count + 1);
     classify(&round);
-    if (merge && merge_equal(&round))
+    if (merge && envm_solve_collapse(load, dominate))
         return true;
     keep_classes(load);
     return false;
 }
 
-void envm_solve_load_init(struct envm_solve_load *load, const struct envm_solve_view *view)
+void envm_solve_load_init(struct envm_solve_load *load, const struct envm_solve_view *view,
+                          bool dominate)
 {
     const struct envm_solve_reach *reach = view->reach;
     unsigned rounds = 0;
@@ -376,7 +318,7 @@ void envm_solve_load_init(struct envm_solve_load *load, const struct envm_solve_
     memset(load->stands_for, 0xff, reach->candidate_count * sizeof(uint32_t));
     for (uint32_t i = 0; i < all.count; i++)
         load->stands_for[all.items[i]] = all.items[i];
-    while (run_round(load, rounds < ROUNDS_MAX))
+    while (run_round(load, rounds < ROUNDS_MAX, dominate))
         rounds++;
     resolve_stand_ins(load, all);
 }

@@ -19,8 +19,10 @@ struct envm_solve_load {
     uint32_t *conflict_class; /* by spec: same name, not matching; ENVM_SOLVE_NONE: nothing */
 };
 
-/* Needs the ranks of the view's candidates. */
-void envm_solve_load_init(struct envm_solve_load *load, const struct envm_solve_view *view);
+/* Needs the ranks of the view's candidates. `dominate` drops more (see solver_collapse.h), after
+ * which what stands for what no longer fails for the same reasons: not for explanations. */
+void envm_solve_load_init(struct envm_solve_load *load, const struct envm_solve_view *view,
+                          bool dominate);
 void envm_solve_load_release(struct envm_solve_load *load);
 ENVM_DEFINE_CLEANUP(envm_solve_load, struct envm_solve_load, envm_solve_load_release)
 

@@ -335,7 +335,7 @@ bool envm_solver_ask(const struct envm_solve_view *view, struct envm_id_vec *ret
     ret_chosen->count = 0;
     if (ret_rules)
         ret_rules->count = 0;
-    envm_solve_load_init(&load, view);
+    envm_solve_load_init(&load, view, ret_rules == NULL);
     struct asker asker = {.load = &load, .space = view->reach->space, .pool = pool_create()};
     asker.index =
         envm_arena_new_array(&load.arena, uint32_t, (size_t)view->reach->candidate_count + 1);

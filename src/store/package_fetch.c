@@ -70,7 +70,7 @@ static enum envm_code compare_with_record(const struct envm_store_archive *archi
     else if (record->md5.known && memcmp(record->md5.bytes, archive->md5.bytes, 16) != 0)
         code = envm_fail(err, ENVM_INTEGRITY, "expected md5 %s, got %s",
                          envm_md5_hex(&record->md5).text, envm_md5_hex(&archive->md5).text);
-    return code == ENVM_OK ? ENVM_OK : with_hint(archive, code, err);
+    return code;
 }
 
 static enum envm_code check_policy(const struct envm_store *store,
@@ -149,6 +149,8 @@ enum envm_code envm_package_fetch(struct envm_store *store,
     code = download(store, record, archive, err);
     if (code == ENVM_OK)
         code = compare_with_record(archive, record, err);
+    if (code == ENVM_INTEGRITY)
+        code = with_hint(archive, code, err);
     if (code != ENVM_OK) {
         envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(record->url));
         return envm_wrap(err, code, "fetching %.*s", ENVM_STR_ARGS(record->file_name));

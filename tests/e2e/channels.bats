@@ -73,8 +73,6 @@ NGINX
     make_channel high <<'JSON'
 [{"name": "lib", "version": "1.5", "build": "0", "subdir": "linux-64", "files": {"lib/lib.txt": "high\n"}}]
 JSON
-    create_from a -c high -c channel lib
-    expect_status 2
     create_from a -c ./high -c ./channel lib
     [ "$(cat a/lib/lib.txt)" = high ]
     create_from b -c ./high -c ./channel --channel-priority disabled lib

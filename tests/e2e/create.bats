@@ -134,7 +134,7 @@ dependencies:
 YAML
     run_envm create -f pip.yaml
     expect_status 6
-    expect_error "pip.yaml:4"
+    expect_error "pip.yaml:5"
     expect_error "--no-pip"
     run_envm create -f pip.yaml --no-pip
     expect_status 0

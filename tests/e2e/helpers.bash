@@ -88,7 +88,7 @@ standard_channel() {
   "files": {"bin/app": {"text": "#!/bin/sh\necho \"app of @PREFIX@\" \"$@\"\n", "exec": true},
             "share/app.bin": {"binary": "head\u0000@PREFIX@/share/app\u0000tail"}}},
  {"name": "python", "version": "3.11.2", "build": "0_cpython", "subdir": "linux-64",
-  "files": {"bin/python3.11": {"text": "#!/bin/sh\n# @PREFIX@\nexec /usr/bin/env -u PYTHONHOME python3 \"$@\"\n", "exec": true},
+  "files": {"bin/python3.11": {"text": "#!/bin/sh\nPYTHONPATH=\"@PREFIX@/lib/python3.11/site-packages\" PYTHONDONTWRITEBYTECODE=1 exec python3 \"$@\"\n", "exec": true},
             "bin/python": {"symlink": "python3.11"},
             "lib/python3.11/site.txt": "x\n"}},
  {"name": "tool", "version": "0.1", "build": "pyh_0", "subdir": "noarch", "noarch": "python",

