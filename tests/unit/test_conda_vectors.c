@@ -358,6 +358,7 @@ static void test_version_rank_real(void **state)
     (void)state;
     if (!read_data(&arena, "../shared/data/vectors/version_rank_real.tsv", &text)) {
         print_message("SKIPPED: ../shared/data/vectors/version_rank_real.tsv is not there\n");
+        envm_arena_release(&arena);
         skip();
     }
     next_line(&text, &line);

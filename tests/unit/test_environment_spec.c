@@ -291,6 +291,7 @@ static void test_real_files(void **state)
     (void)state;
     if (!directory) {
         print_message("SKIPPED: ../shared/data/envs is not there\n");
+        envm_arena_release(&arena);
         skip();
         return;
     }
