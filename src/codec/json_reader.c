@@ -297,7 +297,7 @@ static inline bool next_raw_key(struct envm_json_reader *r, envm_str *ret_raw, b
 bool envm_json_next_key(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_key)
 {
     envm_str raw;
-    bool escaped;
+    bool escaped = false;
 
     if (!next_raw_key(r, &raw, &escaped))
         return false;
@@ -320,7 +320,7 @@ bool envm_json_next_element(struct envm_json_reader *r)
 bool envm_json_string(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_value)
 {
     envm_str raw;
-    bool escaped;
+    bool escaped = false;
 
     if (!at_value(r))
         return false;
