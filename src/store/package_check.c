@@ -70,6 +70,17 @@ static void renew_fingerprint(struct check *check, struct envm_package_path *pat
     path->mode = (uint32_t)(st->st_mode & 07777);
 }
 
+/* A file that went away meanwhile, or that the disk cannot give back, is damage; other failures
+ * (no descriptors left) are no reason to throw the entry away. */
+static enum envm_code unreadable(struct check *check, const struct envm_package_path *path,
+                                 enum envm_code code, struct envm_error *err)
+{
+    if (!err || (err->cause != ENOENT && err->cause != EIO && err->cause != ESTALE))
+        return code;
+    envm_error_release(err);
+    return damaged(check, path, "cannot be read");
+}
+
 static enum envm_code check_file(struct check *check, int parent_fd, struct envm_relpath leaf,
                                  struct envm_package_path *path, const struct stat *st,
                                  struct envm_error *err)
@@ -78,14 +89,18 @@ static enum envm_code check_file(struct check *check, int parent_fd, struct envm
     mode_t mode = path->executable ? 0555 : 0444;
     bool matches = fingerprint_matches(path, st);
     struct envm_sha256 actual = {0};
+    enum envm_code code;
     struct stat now;
 
     if (matches && !check->read_all)
         return ENVM_OK;
     if ((uint64_t)st->st_size != path->size)
         return damaged(check, path, "has another size");
-    ENVM_TRY(envm_fs_open_read(parent_fd, leaf, &fd, err));
-    ENVM_TRY(envm_sha256_of_fd(fd, path->path.s.ptr, &actual, NULL, err));
+    code = envm_fs_open_read(parent_fd, leaf, &fd, err);
+    if (code == ENVM_OK)
+        code = envm_sha256_of_fd(fd, path->path.s.ptr, &actual, NULL, err);
+    if (code != ENVM_OK)
+        return unreadable(check, path, code, err);
     if (!envm_sha256_equal(&actual, &path->sha256))
         return damaged(check, path, "has other content");
     if (matches)
@@ -107,7 +122,10 @@ static enum envm_code check_link(struct check *check, int parent_fd, struct envm
 
     if (matches && !check->read_all)
         return ENVM_OK;
-    ENVM_TRY(envm_fs_read_link(parent_fd, leaf, check->arena, &target, err));
+    enum envm_code code = envm_fs_read_link(parent_fd, leaf, check->arena, &target, err);
+
+    if (code != ENVM_OK)
+        return unreadable(check, path, code, err);
     if (!envm_str_equal(target, path->link_target))
         return damaged(check, path, "leads elsewhere");
     if (!matches)

@@ -8,7 +8,7 @@
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
 
-#define PUBLISH_TRIES 3
+#define PUBLISH_TRIES 8
 
 /* A tree in the making; gone at the end of the scope unless it was published. */
 struct work {
@@ -121,7 +121,28 @@ static enum envm_code unpack(struct envm_store *store, const struct envm_package
     return ENVM_OK;
 }
 
-/* Another process may publish the same package at the same time: whose rename comes first wins. */
+/* Manifest and tree appear together for whoever holds the lock; without it the rename decides. */
+static enum envm_code publish_once(struct envm_store *store, struct work *work,
+                                   const struct envm_store_place *place,
+                                   const struct envm_manifest *manifest, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+    bool existed = false;
+
+    ENVM_TRY(envm_store_lock(store, place, &lock, err));
+    ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->tree, &kind, NULL, err));
+    if (kind != ENVM_FS_ABSENT)
+        return ENVM_OK;
+    ENVM_TRY(envm_package_save_manifest(store, place->manifest, manifest, err));
+    ENVM_TRY(
+        envm_fs_rename_new(store->run_fd, work->path, store->pkgs_fd, place->tree, &existed, err));
+    work->made = existed;
+    return ENVM_OK;
+}
+
+/* Somebody else may publish the same package at the same time: then theirs is taken, and ours goes
+ * when the scope ends. */
 static enum envm_code publish(struct envm_store *store, struct work *work,
                               const struct envm_manifest *manifest,
                               struct envm_store_entry *ret_theirs, bool *ret_is_theirs,
@@ -132,23 +153,13 @@ static enum envm_code publish(struct envm_store *store, struct work *work,
 
     ENVM_TRY(envm_fs_make_dirs(store->pkgs_fd, place.shard, 0755, err));
     for (int i = 0; i < PUBLISH_TRIES; i++) {
-        enum envm_fs_kind kind = ENVM_FS_ABSENT;
-        bool existed = false;
-
-        ENVM_TRY(envm_fs_stat(store->pkgs_fd, place.tree, &kind, NULL, err));
-        if (kind == ENVM_FS_ABSENT) {
-            ENVM_TRY(envm_package_save_manifest(store, place.manifest, manifest, err));
-            ENVM_TRY(envm_fs_rename_new(store->run_fd, work->path, store->pkgs_fd, place.tree,
-                                        &existed, err));
-            work->made = existed;
-            if (!existed)
-                return ENVM_OK;
-        }
+        ENVM_TRY(publish_once(store, work, &place, manifest, err));
+        if (!work->made)
+            return ENVM_OK;
+        /* What is there is either good, or found bad and removed. */
         ENVM_TRY(envm_store_find(store, &manifest->sha256, ret_theirs, ret_is_theirs, err));
         if (*ret_is_theirs)
             return ENVM_OK;
-        /* A tree without a usable manifest, from a crash: make room. */
-        ENVM_TRY(envm_store_discard(store, &place, err));
     }
     return envm_fail(err, ENVM_LOCKED, "other processes keep changing the cache entry %s",
                      place.tree.s.ptr);

@@ -39,59 +39,94 @@ void envm_store_entry_release(struct envm_store_entry *entry)
     *entry = ENVM_STORE_ENTRY_EMPTY;
 }
 
-/* Manifest and tree of an entry, unchecked. *ret_found is false when one of them is missing. A
- * manifest that cannot be read counts as damage: *ret_why says so. */
+/* What a look at an entry found. */
+struct look {
+    bool found;
+    enum envm_check_result result;
+    struct envm_manifest manifest;
+    envm_str why; /* damaged: what it is; in the entry's arena */
+};
+
+/* Manifest and tree of an entry, unchecked. A manifest that is missing or cannot be read is damage.
+ */
 static enum envm_code load(struct envm_store *store, const struct envm_store_place *place,
                            const struct envm_sha256 *sha256, struct envm_store_entry *entry,
-                           struct envm_manifest *ret_manifest, bool *ret_found, envm_str *ret_why,
-                           struct envm_error *err)
+                           struct look *look, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(ENVM_MANIFEST_MAX);
     ENVM_CLEANUP(envm_error) struct envm_error fault = {0};
     enum envm_fs_kind tree = ENVM_FS_ABSENT, manifest = ENVM_FS_ABSENT;
 
-    *ret_found = false;
     ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->tree, &tree, NULL, err));
-    ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->manifest, &manifest, NULL, err));
-    if (tree == ENVM_FS_ABSENT || manifest == ENVM_FS_ABSENT)
+    look->found = tree != ENVM_FS_ABSENT;
+    if (!look->found)
         return ENVM_OK;
-    *ret_found = true;
-    ENVM_TRY(envm_fs_read_at(store->pkgs_fd, place->manifest, &text, err));
-    if (envm_manifest_read(&entry->arena, envm_buf_str(&text), ret_manifest, &fault) != ENVM_OK)
-        *ret_why = envm_arena_str(&entry->arena, envm_str_from(fault.text));
-    else if (!envm_sha256_equal(&ret_manifest->sha256, sha256))
-        *ret_why = ENVM_STR("the manifest is that of another package");
-    else
-        return envm_fs_open_dir(store->pkgs_fd, place->tree, &entry->dirfd, err);
+    ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->manifest, &manifest, NULL, err));
+    if (tree != ENVM_FS_DIRECTORY || manifest != ENVM_FS_FILE)
+        look->why = ENVM_STR("it has no manifest");
+    else if (envm_fs_read_at(store->pkgs_fd, place->manifest, &text, &fault) != ENVM_OK ||
+             envm_manifest_read(&entry->arena, envm_buf_str(&text), &look->manifest, &fault) !=
+                 ENVM_OK)
+        look->why = envm_arena_str(&entry->arena, envm_str_from(fault.text));
+    else if (!envm_sha256_equal(&look->manifest.sha256, sha256))
+        look->why = ENVM_STR("its manifest is that of another package");
+    else if (envm_fs_open_dir(store->pkgs_fd, place->tree, &entry->dirfd, &fault) != ENVM_OK)
+        look->why = envm_arena_str(&entry->arena, envm_str_from(fault.text));
     return ENVM_OK;
+}
+
+static enum envm_code look_at(struct envm_store *store, const struct envm_store_place *place,
+                              const struct envm_sha256 *sha256, struct envm_store_entry *entry,
+                              struct look *ret_look, struct envm_error *err)
+{
+    envm_store_entry_release(entry);
+    *ret_look = (struct look){.result = ENVM_CHECK_INTACT};
+    ENVM_TRY(load(store, place, sha256, entry, ret_look, err));
+    if (ret_look->found && ret_look->why.len == 0)
+        ENVM_TRY(envm_package_check(&entry->arena, entry->dirfd, &ret_look->manifest,
+                                    store->config.verify_all, &ret_look->result, &ret_look->why,
+                                    err));
+    if (ret_look->why.len > 0)
+        ret_look->result = ENVM_CHECK_DAMAGED;
+    return ENVM_OK;
+}
+
+/* Something was not as expected. It may be somebody else at work, so it counts only when it is
+ * still so under the lock. */
+static enum envm_code look_again(struct envm_store *store, const struct envm_store_place *place,
+                                 const struct envm_sha256 *sha256, struct envm_store_entry *entry,
+                                 struct look *look, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
+
+    ENVM_TRY(envm_store_lock(store, place, &lock, err));
+    ENVM_TRY(look_at(store, place, sha256, entry, look, err));
+    if (look->result == ENVM_CHECK_REFRESHED)
+        return envm_package_save_manifest(store, place->manifest, &look->manifest, err);
+    if (look->result == ENVM_CHECK_INTACT)
+        return ENVM_OK;
+    envm_sink_warn(store->config.sink, "a cached package is damaged and was removed: %s: %.*s",
+                   look->manifest.index ? envm_cstr(&entry->arena, look->manifest.index->name)
+                                        : envm_sha256_hex(sha256).text,
+                   ENVM_STR_ARGS(look->why));
+    look->found = false;
+    return envm_store_discard(store, place, err);
 }
 
 static enum envm_code find_checked(struct envm_store *store, const struct envm_store_place *place,
                                    const struct envm_sha256 *sha256, struct envm_store_entry *entry,
                                    bool *ret_found, struct envm_error *err)
 {
-    struct envm_manifest manifest = {0};
-    enum envm_check_result result = ENVM_CHECK_INTACT;
-    envm_str why = {0};
+    struct look look;
 
-    ENVM_TRY(load(store, place, sha256, entry, &manifest, ret_found, &why, err));
-    if (!*ret_found)
-        return ENVM_OK;
-    if (why.len == 0)
-        ENVM_TRY(envm_package_check(&entry->arena, entry->dirfd, &manifest,
-                                    store->config.verify_all, &result, &why, err));
-    if (why.len > 0) {
-        envm_sink_warn(store->config.sink, "a cached package is damaged and was removed: %s: %.*s",
-                       manifest.index ? envm_cstr(&entry->arena, manifest.index->name)
-                                      : envm_sha256_hex(sha256).text,
-                       ENVM_STR_ARGS(why));
-        *ret_found = false;
-        return envm_store_discard(store, place, err);
+    ENVM_TRY(look_at(store, place, sha256, entry, &look, err));
+    if (look.result != ENVM_CHECK_INTACT)
+        ENVM_TRY(look_again(store, place, sha256, entry, &look, err));
+    *ret_found = look.found;
+    if (look.found) {
+        envm_package_fill_entry(entry, &look.manifest);
+        entry->was_cached = true;
     }
-    if (result == ENVM_CHECK_REFRESHED)
-        ENVM_TRY(envm_package_save_manifest(store, place->manifest, &manifest, err));
-    envm_package_fill_entry(entry, &manifest);
-    entry->was_cached = true;
     return ENVM_OK;
 }
 

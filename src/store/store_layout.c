@@ -12,6 +12,7 @@
 #include "sys/fs_tree.h"
 
 #define DAY_SECONDS 86400
+#define LOCK_TIMEOUT_MS 60000
 #define GRACE_SECONDS 60 /* between making a run directory and locking it */
 
 /* Whoever can write to the cache can put programs into every environment made from it. */
@@ -151,7 +152,15 @@ struct envm_store_place envm_store_place_of(struct envm_arena *arena,
         .shard = {envm_arena_str(arena, envm_str_n(hex.text, 2))},
         .tree = {tree},
         .manifest = {envm_arena_concat(arena, tree, ENVM_STR(".manifest"))},
+        .lock = {envm_arena_printf(arena, "%.2s/lock", hex.text)},
     };
+}
+
+enum envm_code envm_store_lock(struct envm_store *store, const struct envm_store_place *place,
+                               struct envm_fs_lock *ret_lock, struct envm_error *err)
+{
+    return envm_fs_lock_take(store->pkgs_fd, place->lock, true, LOCK_TIMEOUT_MS, store->config.sink,
+                             ret_lock, err);
 }
 
 static enum envm_code unlink_if_there(int dirfd, struct envm_relpath path, struct envm_error *err)

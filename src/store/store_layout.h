@@ -29,11 +29,17 @@ struct envm_store_place {
     struct envm_relpath shard;    /* "ab" */
     struct envm_relpath tree;     /* "ab/<sha256>" */
     struct envm_relpath manifest; /* "ab/<sha256>.manifest" */
+    struct envm_relpath lock;     /* "ab/lock" */
 };
 struct envm_store_place envm_store_place_of(struct envm_arena *arena,
                                             const struct envm_sha256 *sha256);
 
-/* Takes an entry away: renamed out of sight, then deleted. Absent is fine. */
+/* Held for the moments in which manifest and tree of a shard's entries are changed together.
+ * Reading needs no lock: what looks wrong is looked at again under it. */
+enum envm_code envm_store_lock(struct envm_store *store, const struct envm_store_place *place,
+                               struct envm_fs_lock *ret_lock, struct envm_error *err);
+
+/* Takes an entry away: renamed out of sight, then deleted. Absent is fine. Call with the lock. */
 enum envm_code envm_store_discard(struct envm_store *store, const struct envm_store_place *place,
                                   struct envm_error *err);
 

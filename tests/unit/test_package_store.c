@@ -353,6 +353,7 @@ static void manifests_are_checked(void **state)
     assert_non_null(strstr(world.last_warning, "checksum"));
     assert_int_equal(unlinkat(world.cache_fd, in_cache(".manifest"), 0), 0);
     expect_demo(false);
+    assert_non_null(strstr(world.last_warning, "no manifest"));
     /* An orphan manifest, from a crash before the rename. */
     assert_int_equal(renameat(world.cache_fd, in_cache(""), world.dir.fd, "away"), 0);
     expect_demo(false);
@@ -475,8 +476,9 @@ static void many_may_want_the_same_package(void **state)
             racers[i] = (struct racer){.store = i % 2 ? world.store : other};
             assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
         }
-        for (size_t i = 0; i < 8; i++) {
+        for (size_t i = 0; i < 8; i++)
             pthread_join(threads[i], NULL);
+        for (size_t i = 0; i < 8; i++) {
             assert_int_equal(racers[i].code, ENVM_OK);
             assert_true(racers[i].right);
         }
