@@ -5,13 +5,12 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "codec/tar_fields.h"
 
-#define BLOCK 512
+#define BLOCK ENVM_TAR_BLOCK
 #define EXTENSION_MAX ((uint64_t)1 << 20)
 #define SIZE_MAX_ACCEPTED ((uint64_t)1 << 60)
 #define USTAR_SIZE_LIMIT ((uint64_t)1 << 33) /* eleven octal digits */
-#define LINK_TEXT_MAX 4095
-#define MTIME_MAX 253402300799LL /* the last second of the year 9999 */
 
 /* Offsets in a header block. */
 enum {
@@ -19,7 +18,6 @@ enum {
     AT_MODE = 100,
     AT_SIZE = 124,
     AT_MTIME = 136,
-    AT_CHECKSUM = 148,
     AT_TYPE = 156,
     AT_LINK = 157,
     AT_MAGIC = 257,
@@ -101,11 +99,6 @@ static enum envm_code take(struct envm_tar_reader *reader, uint8_t *bytes, size_
     return ENVM_OK;
 }
 
-static bool all_zero(const uint8_t *bytes, size_t len)
-{
-    return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
-}
-
 /* Eats what is left of the entry's data and the zeros that fill its last block. */
 static enum envm_code skip_body(struct envm_tar_reader *reader, struct envm_error *err)
 {
@@ -126,7 +119,7 @@ static enum envm_code skip_body(struct envm_tar_reader *reader, struct envm_erro
         size_t part =
             reader->padding_left < reader->available ? reader->padding_left : reader->available;
 
-        if (!all_zero(reader->at, part))
+        if (!envm_tar_all_zero(reader->at, part))
             return bad(reader, "bytes hidden in the padding", err);
         consume(reader, part);
         reader->padding_left -= (unsigned)part;
@@ -150,78 +143,10 @@ static enum envm_code finish(struct envm_tar_reader *reader, struct envm_error *
         ENVM_TRY(fill(reader, &end, err));
         if (end)
             return ENVM_OK;
-        if (!all_zero(reader->at, reader->available))
+        if (!envm_tar_all_zero(reader->at, reader->available))
             return bad(reader, "data after the end of the archive", err);
         consume(reader, reader->available);
     }
-}
-
-/* --- numbers ------------------------------------------------------------------------------ */
-
-/* Octal digits between optional spaces, ended by space, NUL or the field's end; or GNU's base 256.
- * An empty field is 0. */
-static bool parse_number(const uint8_t *field, size_t len, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    size_t i = 0;
-
-    if (field[0] & 0x80) {
-        if (field[0] != 0x80)
-            return false;
-        for (i = 1; i < len; i++) {
-            if (value >> 56)
-                return false;
-            value = value << 8 | field[i];
-        }
-        *ret_value = value;
-        return true;
-    }
-    while (i < len && field[i] == ' ')
-        i++;
-    for (; i < len && field[i] >= '0' && field[i] <= '7'; i++) {
-        if (value >> 61)
-            return false;
-        value = value << 3 | (uint64_t)(field[i] - '0');
-    }
-    for (; i < len; i++)
-        if (field[i] != ' ' && field[i] != 0)
-            return false;
-    *ret_value = value;
-    return true;
-}
-
-static bool checksum_is_right(const uint8_t *header)
-{
-    uint64_t expected = 0, sum = 8 * ' ';
-
-    for (size_t i = 0; i < BLOCK; i++)
-        if (i < AT_CHECKSUM || i >= AT_CHECKSUM + 8)
-            sum += header[i];
-    return parse_number(header + AT_CHECKSUM, 8, &expected) && sum == expected;
-}
-
-/* "1700000000.123456789", perhaps negative. Times outside the range are clamped: a wrong clock is
- * no reason to refuse a package. */
-static bool parse_pax_time(envm_str text, int64_t *ret_seconds, uint32_t *ret_ns)
-{
-    bool negative = envm_str_starts_with(text, ENVM_STR("-"));
-    envm_str digits = envm_str_skip(text, negative);
-    size_t point = envm_str_find_char(digits, '.');
-    envm_str fraction = point == SIZE_MAX ? (envm_str){0} : envm_str_skip(digits, point + 1);
-    uint64_t seconds = 0, ns = 0, unit = 100000000;
-
-    if (!envm_str_parse_u64(envm_str_slice(digits, 0, point), &seconds))
-        return false;
-    for (size_t i = 0; i < fraction.len; i++, unit /= 10) {
-        if (!envm_is_digit(fraction.ptr[i]))
-            return false;
-        ns += (uint64_t)(fraction.ptr[i] - '0') * unit;
-    }
-    if (negative)
-        seconds = ns = 0;
-    *ret_seconds = seconds > MTIME_MAX ? MTIME_MAX : (int64_t)seconds;
-    *ret_ns = (uint32_t)ns;
-    return true;
 }
 
 /* --- extension entries -------------------------------------------------------------------- */
@@ -257,7 +182,8 @@ static enum envm_code read_gnu_name(struct envm_tar_reader *reader, uint64_t siz
     size_t end = envm_str_find_char(text, '\0');
 
     *name = envm_str_slice(text, 0, end);
-    if (name->len == 0 || !all_zero((const uint8_t *)text.ptr + name->len, text.len - name->len))
+    if (name->len == 0 ||
+        !envm_tar_all_zero((const uint8_t *)text.ptr + name->len, text.len - name->len))
         return bad(reader, "bad long name", err);
     return ENVM_OK;
 }
@@ -285,7 +211,7 @@ static enum envm_code apply_pax(struct envm_tar_reader *reader, struct extension
             return bad(reader, "bad size in a PAX header", err);
         ext->has_size = true;
     } else if (envm_str_equal_c(key, "mtime")) {
-        if (!parse_pax_time(value, &ext->mtime, &ext->mtime_ns))
+        if (!envm_tar_pax_time(value, &ext->mtime, &ext->mtime_ns))
             return bad(reader, "bad time in a PAX header", err);
         ext->has_mtime = true;
     } else if (envm_str_starts_with(key, ENVM_STR("GNU.sparse.")) ||
@@ -296,26 +222,6 @@ static enum envm_code apply_pax(struct envm_tar_reader *reader, struct extension
     }
     /* Owners, other times, attributes and comments are never applied. */
     return ENVM_OK;
-}
-
-/* One "LENGTH KEY=VALUE\n" of *rest. */
-static bool next_pax_record(envm_str *rest, envm_str *ret_key, envm_str *ret_value)
-{
-    size_t space = envm_str_find_char(*rest, ' ');
-    uint64_t length = 0;
-
-    if (space == SIZE_MAX || !envm_str_parse_u64(envm_str_slice(*rest, 0, space), &length) ||
-        length > rest->len || length < space + 4 || rest->ptr[length - 1] != '\n')
-        return false;
-    envm_str record = envm_str_slice(*rest, space + 1, (size_t)length - 1);
-    size_t equals = envm_str_find_char(record, '=');
-
-    if (equals == SIZE_MAX || equals == 0)
-        return false;
-    *ret_key = envm_str_slice(record, 0, equals);
-    *ret_value = envm_str_skip(record, equals + 1);
-    *rest = envm_str_skip(*rest, (size_t)length);
-    return true;
 }
 
 static enum envm_code read_pax(struct envm_tar_reader *reader, uint64_t size, bool global,
@@ -329,7 +235,7 @@ static enum envm_code read_pax(struct envm_tar_reader *reader, uint64_t size, bo
         return bad(reader, "two PAX headers for one entry", err);
     ENVM_TRY(read_extension(reader, size, arena, &rest, err));
     while (rest.len > 0) {
-        if (!next_pax_record(&rest, &key, &value))
+        if (!envm_tar_pax_record(&rest, &key, &value))
             return bad(reader, "bad record in a PAX header", err);
         ENVM_TRY(apply_pax(reader, global ? &seen : ext, key, value, err));
     }
@@ -363,7 +269,7 @@ static enum envm_code header_name(struct envm_tar_reader *reader, const uint8_t 
                8) == 0) {
         envm_str prefix = field_text(header + AT_PREFIX, 155);
 
-        if (!all_zero(header + AT_REST, BLOCK - AT_REST))
+        if (!envm_tar_all_zero(header + AT_REST, BLOCK - AT_REST))
             return bad(reader, "unknown data at the end of a header", err);
         if (prefix.len > 0)
             *ret_name =
@@ -372,7 +278,7 @@ static enum envm_code header_name(struct envm_tar_reader *reader, const uint8_t 
     }
     if (memcmp(magic, "ustar  \0", 8) == 0)
         return ENVM_OK;
-    if (!all_zero(header + AT_MAGIC, BLOCK - AT_MAGIC))
+    if (!envm_tar_all_zero(header + AT_MAGIC, BLOCK - AT_MAGIC))
         return bad(reader, "unknown header format", err);
     return ENVM_OK;
 }
@@ -434,30 +340,11 @@ static enum envm_code parse_type(struct envm_tar_reader *reader, uint8_t letter,
     }
 }
 
-static const char *link_text_fault(envm_str text)
-{
-    if (text.len == 0)
-        return "link without a target";
-    if (text.len > LINK_TEXT_MAX)
-        return "link target longer than 4095 bytes";
-    while (text.len > 0) {
-        uint32_t code_point = 0;
-        size_t length = envm_utf8_decode(text, &code_point);
-
-        if (length == 0)
-            return "link target is not valid UTF-8";
-        if (envm_utf8_is_control(code_point))
-            return "control character in a link target";
-        text = envm_str_skip(text, length);
-    }
-    return NULL;
-}
-
 static enum envm_code set_link(struct envm_tar_reader *reader, struct envm_arena *arena,
                                envm_str text, struct envm_archive_entry *entry,
                                struct envm_error *err)
 {
-    const char *fault = link_text_fault(text);
+    const char *fault = envm_tar_link_text_fault(text);
     struct envm_relpath target;
 
     if (fault)
@@ -501,8 +388,8 @@ static void set_times_and_mode(const uint8_t *header, const struct extensions *e
     if (ext->has_mtime) {
         entry->mtime = ext->mtime;
         entry->mtime_ns = ext->mtime_ns;
-    } else if (parse_number(header + AT_MTIME, 12, &seconds)) {
-        entry->mtime = seconds > MTIME_MAX ? MTIME_MAX : (int64_t)seconds;
+    } else if (envm_tar_number(header + AT_MTIME, 12, &seconds)) {
+        entry->mtime = seconds > ENVM_TAR_TIME_MAX ? ENVM_TAR_TIME_MAX : (int64_t)seconds;
     }
 }
 
@@ -520,7 +407,7 @@ static enum envm_code read_entry(struct envm_tar_reader *reader, const uint8_t *
     ENVM_TRY(pick_name(reader, ext->gnu_path, ext->pax_path, &name, err));
     ENVM_TRY(pick_name(reader, ext->gnu_link, ext->pax_link, &link, err));
     ENVM_TRY(parse_type(reader, header[AT_TYPE], name, &entry->type, err));
-    if (!parse_number(header + AT_MODE, 8, &mode))
+    if (!envm_tar_number(header + AT_MODE, 8, &mode))
         return refuse(reader, ENVM_MALFORMED, name, "bad mode", err);
     entry->number = reader->number;
     bool is_directory = entry->type == ENVM_ARCHIVE_DIRECTORY;
@@ -550,13 +437,13 @@ static enum envm_code read_header(struct envm_tar_reader *reader, uint8_t *heade
     ENVM_TRY(take(reader, header, BLOCK, &got, err));
     if (got < BLOCK)
         return bad(reader, got == 0 ? "the archive has no end" : "the archive is cut short", err);
-    *ret_end = all_zero(header, BLOCK);
+    *ret_end = envm_tar_all_zero(header, BLOCK);
     if (*ret_end)
         return ENVM_OK;
     reader->number++;
-    if (!checksum_is_right(header))
+    if (!envm_tar_checksum_is_right(header))
         return bad(reader, "bad header checksum", err);
-    if (!parse_number(header + AT_SIZE, 12, ret_size))
+    if (!envm_tar_number(header + AT_SIZE, 12, ret_size))
         return bad(reader, "bad size", err);
     return ENVM_OK;
 }
