@@ -147,7 +147,8 @@ static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
     }
     if (code == ENVM_STALE_LOCK && cli->common.json)
         envm_json_field_list(&cli->json, "stale", report.stale);
-    for (size_t i = 0; code == ENVM_STALE_LOCK && i < report.stale.count; i++)
+    for (size_t i = 0; code == ENVM_STALE_LOCK && report.stale.count > 1 && i < report.stale.count;
+         i++)
         envm_cli_note(cli, "%.*s", ENVM_STR_ARGS(report.stale.items[i]));
     ENVM_TRY(code);
     if (cli->common.json)

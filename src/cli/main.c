@@ -189,7 +189,8 @@ static void text_error(struct cli *cli, enum envm_code code, const struct envm_e
     }
     print_escaped(envm_redact(cli->memory, envm_str_from(text)));
     fputc('\n', stderr);
-    if (err->hint) {
+    /* An explanation may end with the very hint. */
+    if (err->hint && !strstr(text, err->hint)) {
         fprintf(stderr, "%shint:%s ", color ? "\033[1m" : "", color ? "\033[0m" : "");
         print_escaped(envm_redact(cli->memory, envm_str_from(err->hint)));
         fputc('\n', stderr);
