@@ -7,10 +7,13 @@
 #include "base/hex.h"
 #include "base/sink.h"
 #include "conda/package_rank.h"
+#include "sys/clock.h"
 
 /* More records of the names that are reached than any channel has: ids stay far from overflow and
  * a hostile channel ends with an error instead of taking all memory. */
 #define CANDIDATE_MAX 8000000u
+#define TIMEOUT_MS_DEFAULT 60000u
+#define MEMORY_DEFAULT (UINT64_C(2) << 30)
 
 enum { PREFERRED_BY_PLACE = 1, PREFERRED_HAS_DIGEST = 2 };
 
@@ -62,8 +65,61 @@ static bool is_preferred(struct envm_solve_space *space, const struct envm_packa
 void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *arena,
                            const struct envm_solve_request *request)
 {
-    *space = (struct envm_solve_space){.arena = arena, .request = request};
+    *space = (struct envm_solve_space){
+        .arena = arena,
+        .request = request,
+        .deadline_ms = UINT64_MAX,
+        .timeout_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS_DEFAULT,
+        .memory_start = arena->used,
+        .memory_limit = request->memory_bytes ? request->memory_bytes : MEMORY_DEFAULT,
+    };
+    if (!request->in_process)
+        space->deadline_ms = envm_clock_monotonic_ms() + space->timeout_ms;
     remember_preferred(space);
+}
+
+static enum envm_code say_what_to_do(struct envm_error *err)
+{
+    return envm_error_hint(err, ENVM_GAVE_UP,
+                           "ask for narrower versions (for example \"python 3.12.*\") or for fewer "
+                           "packages at once");
+}
+
+enum envm_code envm_solve_no_time(const struct envm_solve_space *space, struct envm_error *err)
+{
+    bool whole = space->timeout_ms % 1000 == 0;
+
+    envm_fail(err, ENVM_GAVE_UP, "solving took longer than the limit of %u %s",
+              whole ? space->timeout_ms / 1000 : space->timeout_ms, whole ? "s" : "ms");
+    return say_what_to_do(err);
+}
+
+enum envm_code envm_solve_no_memory(const struct envm_solve_space *space, struct envm_error *err)
+{
+    envm_fail(err, ENVM_GAVE_UP, "solving needed more memory than the limit of %llu MiB",
+              (unsigned long long)(space->memory_limit >> 20));
+    return say_what_to_do(err);
+}
+
+enum envm_code envm_solve_space_check(const struct envm_solve_space *space, struct envm_error *err)
+{
+    if (envm_sink_cancelled(space->request->sink))
+        return envm_fail(err, ENVM_INTERRUPTED, "stopped while solving");
+    if (space->request->in_process)
+        return ENVM_OK;
+    if (space->arena->used - space->memory_start > space->memory_limit)
+        return envm_solve_no_memory(space, err);
+    if (envm_clock_monotonic_ms() >= space->deadline_ms)
+        return envm_solve_no_time(space, err);
+    return ENVM_OK;
+}
+
+unsigned envm_solve_space_time_left(const struct envm_solve_space *space)
+{
+    if (space->deadline_ms == UINT64_MAX)
+        return 0;
+    uint64_t now = envm_clock_monotonic_ms();
+    return now >= space->deadline_ms ? 1 : (unsigned)(space->deadline_ms - now);
 }
 
 void envm_solve_space_release(struct envm_solve_space *space)
@@ -343,6 +399,7 @@ enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t s
 
     if (entry->matched)
         return ENVM_OK;
+    ENVM_TRY(envm_solve_space_check(space, err));
     if (entry->spec && entry->name == ENVM_SOLVE_NONE) {
         ENVM_TRY(match_pattern(space, spec, err));
     } else if (entry->spec) {

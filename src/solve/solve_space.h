@@ -65,6 +65,10 @@ struct envm_solve_space {
     size_t left_out;           /* records that cannot be understood */
     envm_str first_left_out;   /* which, and why */
     bool pip_known, pip_exists;
+    uint64_t deadline_ms; /* on the monotonic clock; UINT64_MAX: none */
+    unsigned timeout_ms;
+    size_t memory_start; /* of the arena, in bytes */
+    uint64_t memory_limit;
 };
 
 void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *arena,
@@ -87,6 +91,14 @@ enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t s
 /* Fills depends and constrains of a candidate. */
 enum envm_code envm_solve_space_expand(struct envm_solve_space *space, uint32_t candidate,
                                        struct envm_error *err);
+/* ENVM_GAVE_UP when the time or the memory of the request is used up, ENVM_INTERRUPTED when the
+ * sink says so. The work before libsolv is polynomial, but a hostile channel can make it long. */
+enum envm_code envm_solve_space_check(const struct envm_solve_space *space, struct envm_error *err);
+/* Milliseconds left, at least 1; 0: no limit. */
+unsigned envm_solve_space_time_left(const struct envm_solve_space *space);
+/* Fail with ENVM_GAVE_UP, name the limit, and say what to do. */
+enum envm_code envm_solve_no_time(const struct envm_solve_space *space, struct envm_error *err);
+enum envm_code envm_solve_no_memory(const struct envm_solve_space *space, struct envm_error *err);
 /* Reports records that were left out, in one warning. */
 void envm_solve_space_warn(struct envm_solve_space *space);
 

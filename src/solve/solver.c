@@ -45,8 +45,9 @@ static enum envm_code explain(struct envm_solve_space *space, struct envm_id_lis
     struct envm_problem_report report = {.graph = &graph};
     bool alone = false;
 
-    ENVM_TRY(envm_problem_core(space, requests, &core, &alone, err));
-    enum envm_code code = envm_solver_attempt(space, core, ENVM_RUN_EXPLAIN, &attempt, &failure);
+    enum envm_code code = envm_problem_core(space, requests, &core, &alone, &failure);
+    if (code == ENVM_OK)
+        code = envm_solver_attempt(space, core, ENVM_RUN_EXPLAIN, &attempt, &failure);
     if (code == ENVM_GAVE_UP)
         return explain_plainly(space, core, ret_problem, err);
     if (code != ENVM_OK) {

@@ -7,8 +7,6 @@
 #include "sys/fs.h"
 #include "sys/process.h"
 
-#define TIMEOUT_MS_DEFAULT 60000u
-#define MEMORY_DEFAULT (UINT64_C(2) << 30)
 #define ANSWER_MAGIC 0x656e766du
 
 /* How the answer travels: this, then the ids, then the rules. */
@@ -107,41 +105,27 @@ static enum envm_code read_answer(envm_str bytes, const struct envm_solve_reach 
     return ENVM_OK;
 }
 
-static enum envm_code explain_end(enum envm_code code, enum envm_fork_end end, unsigned timeout_ms,
-                                  uint64_t memory, struct envm_error *err)
+static enum envm_code explain_end(enum envm_code code, enum envm_fork_end end,
+                                  const struct envm_solve_space *space, struct envm_error *err)
 {
-    if (code != ENVM_GAVE_UP)
-        return code;
-    envm_error_release(err ? err : &(struct envm_error){0});
-    switch (end) {
-    case ENVM_FORK_TIMEOUT:
-        envm_fail(err, code, "solving took longer than the limit of %u.%03u s", timeout_ms / 1000,
-                  timeout_ms % 1000);
-        break;
-    case ENVM_FORK_MEMORY:
-        envm_fail(err, code, "solving needed more memory than the limit of %llu MiB",
-                  (unsigned long long)(memory >> 20));
-        break;
-    case ENVM_FORK_DIED:
-    case ENVM_FORK_ANSWERED:
-        envm_fail(err, code, "the solver ended without an answer (limits: %u s, %llu MiB)",
-                  timeout_ms / 1000, (unsigned long long)(memory >> 20));
-        break;
-    }
-    return envm_error_hint(err, code,
-                           "ask for narrower versions (for example \"python 3.12.*\"), for fewer "
-                           "packages at once, or raise the solver's limits");
+    if (code != ENVM_GAVE_UP || (end != ENVM_FORK_TIMEOUT && end != ENVM_FORK_MEMORY))
+        return code == ENVM_GAVE_UP ? envm_wrap(err, code, "solving") : code;
+    if (err)
+        envm_error_release(err);
+    return end == ENVM_FORK_TIMEOUT ? envm_solve_no_time(space, err)
+                                    : envm_solve_no_memory(space, err);
 }
 
 enum envm_code envm_solver_run(const struct envm_solve_view *view, enum envm_run_goal goal,
                                struct envm_run_answer *ret_answer, struct envm_error *err)
 {
-    const struct envm_solve_request *request = view->reach->space->request;
+    const struct envm_solve_space *space = view->reach->space;
+    const struct envm_solve_request *request = space->request;
     ENVM_CLEANUP(envm_buf) struct envm_buf bytes = envm_buf_limit((size_t)256 << 20);
     struct job job = {view, goal};
     struct envm_fork_limits limits = {
-        .timeout_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS_DEFAULT,
-        .memory_bytes = request->memory_bytes ? request->memory_bytes : MEMORY_DEFAULT,
+        .timeout_ms = envm_solve_space_time_left(space),
+        .memory_bytes = space->memory_limit,
         .cancelled = request->sink ? request->sink->cancelled : NULL,
         .user = request->sink ? request->sink->user : NULL,
     };
@@ -151,8 +135,9 @@ enum envm_code envm_solver_run(const struct envm_solve_view *view, enum envm_run
         work(&job, ret_answer);
         return ENVM_OK;
     }
+    ENVM_TRY(envm_solve_space_check(space, err));
     enum envm_code code = envm_process_fork_work(work_in_child, &job, &limits, &bytes, &end, err);
     if (code != ENVM_OK)
-        return explain_end(code, end, limits.timeout_ms, limits.memory_bytes, err);
+        return explain_end(code, end, space, err);
     return read_answer(envm_buf_str(&bytes), view->reach, ret_answer, err);
 }
