@@ -40,12 +40,17 @@ static void add_quoted(struct envm_buf *out, envm_str value)
     envm_buf_add_byte(out, '\'');
 }
 
-static void add_key(struct printer *p, const char *key, envm_str value, bool always_quoted)
+static void begin_key(struct printer *p, const char *key)
 {
     envm_buf_add_byte(p->out, p->open ? ',' : '[');
     p->open = true;
     envm_buf_add_cstr(p->out, key);
     envm_buf_add_byte(p->out, '=');
+}
+
+static void add_key(struct printer *p, const char *key, envm_str value, bool always_quoted)
+{
+    begin_key(p, key);
     if (always_quoted || needs_quotes(value))
         add_quoted(p->out, value);
     else
@@ -72,19 +77,43 @@ static void add_pattern_key(struct printer *p, const char *key, const struct env
             false);
 }
 
+/* key=[a,'b c'] */
 static void add_list_key(struct printer *p, const char *key, struct envm_str_list list)
 {
-    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
     size_t i;
 
     if (list.count == 0)
         return;
+    begin_key(p, key);
+    envm_buf_add_byte(p->out, '[');
     for (i = 0; i < list.count; i++) {
+        if (i > 0)
+            envm_buf_add_byte(p->out, ',');
+        if (needs_quotes(list.items[i]))
+            add_quoted(p->out, list.items[i]);
+        else
+            envm_buf_add_str(p->out, list.items[i]);
+    }
+    envm_buf_add_byte(p->out, ']');
+}
+
+/* key=a or key='a b', which is how conda writes features; a list when a word is not simple. */
+static void add_words_key(struct printer *p, const char *key, struct envm_str_list list)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    size_t i;
+
+    for (i = 0; i < list.count; i++) {
+        if (needs_quotes(list.items[i])) {
+            add_list_key(p, key, list);
+            return;
+        }
         if (i > 0)
             envm_buf_add_byte(&text, ' ');
         envm_buf_add_str(&text, list.items[i]);
     }
-    add_key(p, key, envm_buf_str(&text), false);
+    if (list.count > 0)
+        add_key(p, key, envm_buf_str(&text), false);
 }
 
 static void add_channel(struct envm_buf *out, const struct envm_match_spec *spec)
@@ -140,8 +169,8 @@ static void add_build_number(struct printer *p, const struct envm_number_match *
 static void add_other_keys(struct printer *p, const struct envm_match_spec *spec)
 {
     add_build_number(p, &spec->build_number);
-    add_list_key(p, "track_features", spec->track_features);
-    add_list_key(p, "features", spec->features);
+    add_words_key(p, "track_features", spec->track_features);
+    add_words_key(p, "features", spec->features);
     /* A URL that the other parts spell out is not repeated. */
     if (spec->url.len > 0 &&
         (spec->channel.kind != ENVM_PATTERN_EXACT || spec->subdir.kind != ENVM_PATTERN_EXACT))

@@ -80,33 +80,55 @@ static envm_str unquote(struct envm_arena *arena, envm_str text)
     return envm_str_n(out, len);
 }
 
+static bool is_list_separator(char c)
+{
+    return c == ',' || envm_is_space(c);
+}
+
+/* One item that starts at *at: a quoted string, or what has no quotes and brackets in it. */
+static bool read_word(struct envm_arena *arena, envm_str text, size_t *at, envm_str *ret_word)
+{
+    size_t start = *at;
+
+    if (is_quote(text.ptr[start])) {
+        size_t end = skip_string(text, start);
+        *at = end == SIZE_MAX ? start : end;
+    } else {
+        while (*at < text.len && !is_list_separator(text.ptr[*at]) && !is_quote(text.ptr[*at]) &&
+               text.ptr[*at] != '[' && text.ptr[*at] != ']')
+            ++*at;
+    }
+    *ret_word = unquote(arena, envm_str_slice(text, start, *at));
+    return *at > start && (*at == text.len || is_list_separator(text.ptr[*at]));
+}
+
 /* Words between commas and white space, with or without square brackets around them. */
-static struct envm_str_list split_words(struct envm_arena *arena, envm_str text)
+static enum envm_code split_words(struct envm_arena *arena, envm_str text,
+                                  struct envm_str_list *ret_list, struct envm_error *err)
 {
     ENVM_VEC(envm_str) words = {0};
-    struct envm_str_list list = {0};
-    size_t at = 0, start;
+    size_t at = 0;
+    bool valid = true;
 
     if (text.len >= 2 && text.ptr[0] == '[' && text.ptr[text.len - 1] == ']')
         text = envm_str_slice(text, 1, text.len - 1);
-    while (at < text.len) {
-        while (at < text.len && (text.ptr[at] == ',' || envm_is_space(text.ptr[at])))
+    while (valid) {
+        envm_str word;
+        while (at < text.len && is_list_separator(text.ptr[at]))
             at++;
-        start = at;
-        if (at < text.len && is_quote(text.ptr[at])) {
-            size_t end = skip_string(text, at);
-            at = end == SIZE_MAX ? text.len : end;
-        }
-        while (at < text.len && text.ptr[at] != ',' && !envm_is_space(text.ptr[at]))
-            at++;
-        if (at > start)
-            envm_vec_push(&words, unquote(arena, envm_str_slice(text, start, at)));
+        if (at == text.len)
+            break;
+        valid = read_word(arena, text, &at, &word);
+        envm_vec_push(&words, word);
     }
-    if (words.count > 0)
-        list.items = envm_arena_copy(arena, words.items, words.count * sizeof(*words.items));
-    list.count = words.count;
+    *ret_list = (struct envm_str_list){0};
+    if (valid && words.count > 0)
+        *ret_list = (struct envm_str_list){
+            envm_arena_copy(arena, words.items, words.count * sizeof(*words.items)), words.count};
     envm_vec_release(&words);
-    return list;
+    if (!valid)
+        return refuse(err, text, "a list has a quote or bracket in an odd place");
+    return ENVM_OK;
 }
 
 static const struct {
@@ -173,6 +195,18 @@ static enum envm_code set_url(struct envm_arena *arena, envm_str text, struct en
     return ENVM_OK;
 }
 
+static bool may_be_channel(envm_str text)
+{
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if ((unsigned char)c <= ' ' || is_quote(c) || c == '[' || c == ']' || c == '#')
+            return false;
+    }
+    return text.len > 0 && text.ptr[text.len - 1] != ':';
+}
+
 enum envm_code envm_match_spec_set_channel(struct envm_arena *arena, envm_str text,
                                            struct envm_match_spec *spec, struct envm_error *err)
 {
@@ -180,7 +214,7 @@ enum envm_code envm_match_spec_set_channel(struct envm_arena *arena, envm_str te
 
     while (text.len > 1 && text.ptr[text.len - 1] == '/')
         text = envm_str_slice(text, 0, text.len - 1);
-    if (text.len == 0 || text.ptr[text.len - 1] == ':')
+    if (!may_be_channel(text))
         return refuse(err, text, "this is not a channel");
     if (is_plain_url(text)) {
         struct envm_url url;
@@ -288,16 +322,13 @@ static enum envm_code set_key(struct envm_arena *arena, enum key key, envm_str v
     case KEY_BUILD_NUMBER:
         return set_build_number(arena, value, spec, err);
     case KEY_EXTRAS:
-        spec->extras = split_words(arena, value);
-        break;
+        return split_words(arena, value, &spec->extras, err);
     case KEY_FEATURES:
-        spec->features = split_words(arena, value);
-        break;
+        return split_words(arena, value, &spec->features, err);
     case KEY_FILE_NAME:
         return envm_pattern_parse(arena, value, &spec->file_name, err);
     case KEY_FLAGS:
-        spec->flags = split_words(arena, value);
-        break;
+        return split_words(arena, value, &spec->flags, err);
     case KEY_LICENSE:
         return envm_pattern_parse(arena, value, &spec->license, err);
     case KEY_LICENSE_FAMILY:
@@ -307,8 +338,7 @@ static enum envm_code set_key(struct envm_arena *arena, enum key key, envm_str v
     case KEY_SHA256:
         return set_sha256(value, spec, err);
     case KEY_TRACK_FEATURES:
-        spec->track_features = split_words(arena, value);
-        break;
+        return split_words(arena, value, &spec->track_features, err);
     case KEY_URL:
         return set_url(arena, value, spec, err);
     case KEY_VERSION:

@@ -102,9 +102,10 @@ static bool is_package_location(envm_str text)
     size_t hash = envm_str_find_char(text, '#');
     envm_str file = hash == SIZE_MAX ? text : envm_str_slice(text, 0, hash);
 
-    return has_package_suffix(file) && envm_str_find_char(text, ' ') == SIZE_MAX &&
-           envm_str_find(text, ENVM_STR("::")) == SIZE_MAX && (is_url(file) || hash == SIZE_MAX) &&
-           envm_str_find_char(text, '[') == SIZE_MAX;
+    if (!has_package_suffix(file) || envm_str_find_char(text, ' ') != SIZE_MAX ||
+        envm_str_find_char(text, '[') != SIZE_MAX || envm_str_contains(text, ENVM_STR("::")))
+        return false;
+    return is_url(file) || (hash == SIZE_MAX && !envm_str_contains(text, ENVM_STR("://")));
 }
 
 static void set_exact(struct envm_pattern *pattern, envm_str text)
@@ -148,7 +149,7 @@ static enum envm_code parse_package_url(struct parser *p, envm_str text)
     if (envm_str_starts_with(record.channel, alias) && record.channel.len > alias.len)
         record.channel = envm_str_skip(record.channel, alias.len);
     if (record.channel.len > 0)
-        set_exact(&spec->channel, record.channel);
+        ENVM_TRY(envm_match_spec_set_channel(p->arena, record.channel, spec, p->err));
     if (record.subdir.len > 0)
         set_exact(&spec->subdir, record.subdir);
     spec->url = record.url;

@@ -164,31 +164,47 @@ static void read_spec_list(struct record_reader *reader, struct envm_str_list *r
     envm_json_skip(reader->r, NULL);
 }
 
+/* Copies the words of "a b,c" behind *items; returns how many there are. */
+static size_t split_features(envm_str text, envm_str *items)
+{
+    size_t count = 0, at = 0, start;
+
+    while (at < text.len) {
+        while (at < text.len && (envm_is_space(text.ptr[at]) || text.ptr[at] == ','))
+            at++;
+        start = at;
+        while (at < text.len && !envm_is_space(text.ptr[at]) && text.ptr[at] != ',')
+            at++;
+        if (at > start && items)
+            items[count] = envm_str_slice(text, start, at);
+        count += at > start;
+    }
+    return count;
+}
+
 /* "a b", "a,b" or ["a", "b"]; anything else counts as none. */
 static void read_track_features(struct record_reader *reader)
 {
     enum envm_json_type type = envm_json_peek(reader->r);
-    envm_str items[SMALL_LIST];
-    envm_str text = {0};
-    size_t count = 0, i = 0;
+    struct envm_str_list list = {0};
+    envm_str text = {0}, *words;
+    size_t count = 0, i;
 
     reader->record->track_features = (struct envm_str_list){0};
     if (type == ENVM_JSON_ARRAY) {
-        read_list(reader, &reader->record->track_features, "track_features holds no strings");
+        read_list(reader, &list, "track_features holds no strings");
+    } else {
+        read_informal_string(reader, &text);
+        list = (struct envm_str_list){&text, 1};
+    }
+    for (i = 0; i < list.count; i++)
+        count += split_features(list.items[i], NULL);
+    if (count == 0)
         return;
-    }
-    read_informal_string(reader, &text);
-    while (i < text.len && count < SMALL_LIST) {
-        size_t start;
-        while (i < text.len && (envm_is_space(text.ptr[i]) || text.ptr[i] == ','))
-            i++;
-        start = i;
-        while (i < text.len && !envm_is_space(text.ptr[i]) && text.ptr[i] != ',')
-            i++;
-        if (i > start)
-            items[count++] = envm_str_slice(text, start, i);
-    }
-    store_list(reader, items, count, &reader->record->track_features);
+    words = envm_arena_new_array(reader->arena, envm_str, count);
+    reader->record->track_features = (struct envm_str_list){words, count};
+    for (i = 0; i < list.count; i++)
+        words += split_features(list.items[i], words);
 }
 
 static void read_noarch(struct record_reader *reader)

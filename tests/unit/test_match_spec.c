@@ -92,8 +92,9 @@ static void test_canonical(void **state)
         {"pkg[track_features='a b']", "pkg[track_features='a b']"},
         /* CEP 43 to 45 */
         {"pkg[when='python >=3.10']", "pkg[when='python >=3.10']"},
-        {"pkg[extras=[a,b], version=1]", "pkg==1[extras='a b']"},
-        {"pkg[flags=['cuda', x]]", "pkg[flags='cuda x']"},
+        {"pkg[extras=[a,b], version=1]", "pkg==1[extras=[a,b]]"},
+        {"pkg[extras=[a,'b c', 'it\\'s']]", "pkg[extras=[a,'b c','it\\'s']]"},
+        {"pkg[flags=['cuda', x]]", "pkg[flags=[cuda,x]]"},
         /* files */
         {"https://conda.anaconda.org/conda-forge/linux-64/python-3.11.10-h123456_0.conda",
          "conda-forge/linux-64::python==3.11.10=h123456_0"},
@@ -129,6 +130,8 @@ static void test_refusals(void **state)
         {"pkg[version]", "version"},
         {"pkg[version=]", "version"},
         {"pkg[version='1]", "not closed"},
+        {"pkg[extras=[a'b']]", "list"},
+        {"pkg[flags=[[a]]]", "list"},
         {"pkg[version=1] x", "nothing may follow"},
         {"pkg[version=1,version=2]", "twice"},
         {"pkg[build_number=x]", "build_number"},
