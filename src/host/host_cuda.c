@@ -19,15 +19,6 @@
 #define CAPABILITY_MAJOR 75
 #define CAPABILITY_MINOR 76
 
-struct driver {
-    int (*init)(unsigned flags);
-    int (*version)(int *ret_version);
-    int (*device_count)(int *ret_count);
-    int (*device)(int *ret_device, int index);
-    int (*attribute)(int *ret_value, int attribute, int device);
-    int (*device_name)(char *ret_name, int size, int device);
-};
-
 /* A function pointer cannot be converted from void * in ISO C; its bytes can be copied. */
 static bool find(void *library, const char *symbol, void *ret_function)
 {
@@ -37,7 +28,7 @@ static bool find(void *library, const char *symbol, void *ret_function)
     return address != NULL;
 }
 
-static bool load_driver(struct driver *driver)
+static bool load_driver(struct envm_cuda_driver *driver)
 {
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
 
@@ -50,7 +41,7 @@ static bool load_driver(struct driver *driver)
 }
 
 /* major * 100 + minor of the least able device, 0 when there is none. */
-static int lowest_capability(const struct driver *driver, char name[128])
+static int lowest_capability(const struct envm_cuda_driver *driver, char name[128])
 {
     int count = 0, lowest = 0, i;
 
@@ -71,18 +62,30 @@ static int lowest_capability(const struct driver *driver, char name[128])
     return lowest;
 }
 
-static void ask_driver(void *argument, int fd)
+size_t envm_host_cuda_ask(const struct envm_cuda_driver *driver, char *answer, size_t size)
 {
-    struct driver driver;
-    char name[128] = "", answer[256];
+    char name[128] = "";
     int version = 0, capability, len;
 
+    if (driver->version(&version) != 0)
+        return 0;
+    capability = lowest_capability(driver, name);
+    len = snprintf(answer, size, "%d\n%d\n%s\n", version, capability, name);
+    return len > 0 && (size_t)len < size ? (size_t)len : 0;
+}
+
+static void ask_driver(void *argument, int fd)
+{
+    struct envm_cuda_driver driver;
+    char answer[256];
+    size_t len;
+
     (void)argument;
-    if (!load_driver(&driver) || driver.version(&version) != 0)
+    if (!load_driver(&driver))
         return;
-    capability = lowest_capability(&driver, name);
-    len = snprintf(answer, sizeof(answer), "%d\n%d\n%s\n", version, capability, name);
-    if (len > 0 && write(fd, answer, (size_t)len) < 0)
+    len = envm_host_cuda_ask(&driver, answer, sizeof(answer));
+    /* A failed write leaves no answer, which says "no CUDA". */
+    if (len > 0 && write(fd, answer, len) < 0)
         return;
 }
 

@@ -162,6 +162,71 @@ static void test_parts(void **state)
     assert_int_equal(envm_host_cuda_parse(&arena, ENVM_STR("-5\nx\n")).version.len, 0);
 }
 
+/* A machine with three devices, one of which answers nothing. */
+static int fake_init(unsigned flags)
+{
+    return (int)flags;
+}
+
+static int fake_version(int *ret_version)
+{
+    *ret_version = 12040;
+    return 0;
+}
+
+static int fake_count(int *ret_count)
+{
+    *ret_count = 3;
+    return 0;
+}
+
+static int fake_device(int *ret_device, int index)
+{
+    *ret_device = index;
+    return index == 1 ? 100 : 0;
+}
+
+static int fake_attribute(int *ret_value, int attribute, int device)
+{
+    *ret_value = attribute == 75 ? (device == 0 ? 9 : 8) : (device == 0 ? 0 : 6);
+    return 0;
+}
+
+static int fake_name(char *ret_name, int size, int device)
+{
+    snprintf(ret_name, (size_t)size, "NVIDIA Device-%d", device);
+    return 0;
+}
+
+static int fake_failure(int *ret_value)
+{
+    *ret_value = 0;
+    return 1;
+}
+
+static void test_driver(void **state)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_cuda_driver driver = {fake_init,   fake_version,   fake_count,
+                                      fake_device, fake_attribute, fake_name};
+    struct envm_host_cuda cuda;
+    char answer[256];
+    size_t len = envm_host_cuda_ask(&driver, answer, sizeof(answer));
+
+    (void)state;
+    cuda = envm_host_cuda_parse(&arena, envm_str_n(answer, len));
+    assert_string_equal(cuda.version.ptr, "12.4");
+    assert_string_equal(cuda.architecture.ptr, "8.6");
+    assert_string_equal(cuda.device.ptr, "Device2");
+    driver.device_count = fake_failure;
+    len = envm_host_cuda_ask(&driver, answer, sizeof(answer));
+    cuda = envm_host_cuda_parse(&arena, envm_str_n(answer, len));
+    assert_string_equal(cuda.version.ptr, "12.4");
+    assert_int_equal(cuda.architecture.len, 0);
+    driver.version = fake_failure;
+    assert_int_equal(envm_host_cuda_ask(&driver, answer, sizeof(answer)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_host),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_driver),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
