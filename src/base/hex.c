@@ -14,30 +14,28 @@ void envm_hex_encode(const uint8_t *bytes, size_t len, char *ret_text)
     ret_text[2 * len] = '\0';
 }
 
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+/* A digit's value + 1; 0 for what is no digit. Digests are random, so branches on their digits are
+ * mispredicted all the time: with comparisons this was a tenth of reading repodata. */
+static const uint8_t digit_values[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool envm_hex_decode(envm_str s, uint8_t *ret_bytes, size_t len)
 {
+    bool good = true;
+
     if (s.len != 2 * len)
         return false;
     for (size_t i = 0; i < len; i++) {
-        int high = digit_value(s.ptr[2 * i]);
-        int low = digit_value(s.ptr[2 * i + 1]);
+        unsigned high = digit_values[(uint8_t)s.ptr[2 * i]];
+        unsigned low = digit_values[(uint8_t)s.ptr[2 * i + 1]];
 
-        if (high < 0 || low < 0)
-            return false;
-        ret_bytes[i] = (uint8_t)(high << 4 | low);
+        good &= (high != 0) & (low != 0);
+        ret_bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
-    return true;
+    return good;
 }
 
 bool envm_sha256_parse(envm_str s, struct envm_sha256 *ret)
