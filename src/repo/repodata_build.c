@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/error.h"
+#include "repo/large_pages.h"
 #include "sys/fs.h"
 
 _Static_assert(ENVM_INTERN_MAX == ENVM_IMAGE_TEXT_MAX, "what is stored must be readable");
@@ -63,6 +64,7 @@ static void grow_stems(struct envm_image_builder *builder)
 
     builder->stem_capacity = old_capacity ? old_capacity * 2 : FIRST_STEMS;
     builder->stems = envm_alloc_zero(builder->stem_capacity, sizeof(*builder->stems));
+    envm_use_large_pages(builder->stems, builder->stem_capacity * sizeof(*builder->stems));
     for (size_t i = 0; i < old_capacity; i++)
         if (old[i].hash)
             *stem_place(builder, old[i].hash) = old[i];
@@ -83,6 +85,19 @@ static uint32_t *stem_slot(struct envm_image_builder *builder, const struct envm
         builder->stem_count++;
     }
     return file->kind == ENVM_KIND_CONDA ? &stem->conda : &stem->tar_bz2;
+}
+
+void envm_image_builder_expect(struct envm_image_builder *builder, size_t records)
+{
+    if (records > RECORDS_MAX)
+        return;
+    while (builder->stem_capacity * 3 / 4 < records)
+        grow_stems(builder);
+    envm_vec_reserve(&builder->records, records);
+    envm_use_large_pages(builder->records.items, records * sizeof(*builder->records.items));
+    /* What real channels need: a new text every second record, a new list every third. */
+    envm_intern_expect(&builder->texts, records / 2);
+    envm_intern_expect(&builder->lists, records / 3);
 }
 
 /* --- records -------------------------------------------------------------------------------- */
@@ -108,16 +123,29 @@ static uint32_t name_number(struct envm_image_builder *builder, envm_str name)
     return builder->last_name;
 }
 
-static uint32_t add_list(struct envm_image_builder *builder, struct envm_str_list list)
+/* The reference of s, which is likely to be what `near` names. */
+static uint32_t add_text(struct envm_intern *table, uint32_t near, envm_str s)
+{
+    return envm_str_equal(envm_intern_get(table, near), s) ? near : envm_intern_add(table, s);
+}
+
+/* `near` is the list of the record before: most items stand at the same place there. */
+static uint32_t add_list(struct envm_image_builder *builder, uint32_t near,
+                         struct envm_str_list list)
 {
     uint32_t small[64];
     uint32_t *items = list.count <= 64 ? small : envm_alloc(list.count * sizeof(*items));
+    envm_str old = envm_intern_get(&builder->lists, near);
     uint32_t reference;
 
-    for (size_t i = 0; i < list.count; i++)
-        items[i] = envm_intern_add(&builder->texts, list.items[i]);
-    reference = envm_intern_add(&builder->lists,
-                                envm_str_n((const char *)items, list.count * sizeof(*items)));
+    for (size_t i = 0; i < list.count; i++) {
+        uint32_t item = 0;
+        if ((i + 1) * sizeof(item) <= old.len)
+            memcpy(&item, old.ptr + i * sizeof(item), sizeof(item));
+        items[i] = add_text(&builder->texts, item, list.items[i]);
+    }
+    reference = add_text(&builder->lists, near,
+                         envm_str_n((const char *)items, list.count * sizeof(*items)));
     if (items != small)
         envm_free(items);
     return reference;
@@ -143,6 +171,7 @@ bool envm_image_builder_add(struct envm_image_builder *builder,
                             const struct envm_archive_name *file, bool subdir_is_noarch)
 {
     struct envm_intern *texts = &builder->texts;
+    const struct envm_image_record *last = &builder->last;
     uint32_t *slot = stem_slot(builder, file);
     bool regular = envm_str_equal(file->name, record->name) &&
                    envm_str_equal(file->version, record->version) &&
@@ -157,19 +186,20 @@ bool envm_image_builder_add(struct envm_image_builder *builder,
     if (*slot || builder->records.count >= RECORDS_MAX)
         return false;
     entry.name = name_number(builder, record->name);
-    entry.version = envm_intern_add(texts, record->version);
-    entry.build = envm_intern_add(texts, record->build);
+    entry.version = add_text(texts, last->version, record->version);
+    entry.build = add_text(texts, last->build, record->build);
     entry.file_name = regular ? 0 : envm_intern_add(texts, file_name);
-    entry.depends = add_list(builder, record->depends);
-    entry.constrains = add_list(builder, record->constrains);
-    entry.track_features = add_list(builder, record->track_features);
-    entry.features = envm_intern_add(texts, record->features);
-    entry.license = envm_intern_add(texts, record->license);
-    entry.license_family = envm_intern_add(texts, record->license_family);
-    entry.site_packages = envm_intern_add(texts, record->python_site_packages_path);
+    entry.depends = add_list(builder, last->depends, record->depends);
+    entry.constrains = add_list(builder, last->constrains, record->constrains);
+    entry.track_features = add_list(builder, last->track_features, record->track_features);
+    entry.features = add_text(texts, last->features, record->features);
+    entry.license = add_text(texts, last->license, record->license);
+    entry.license_family = add_text(texts, last->license_family, record->license_family);
+    entry.site_packages = add_text(texts, last->site_packages, record->python_site_packages_path);
     memcpy(entry.sha256, record->sha256.bytes, sizeof(entry.sha256));
     memcpy(entry.md5, record->md5.bytes, sizeof(entry.md5));
     envm_vec_push(&builder->records, entry);
+    builder->last = entry;
     *slot = (uint32_t)builder->records.count;
     return true;
 }

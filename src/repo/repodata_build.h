@@ -20,6 +20,7 @@ struct envm_image_builder {
     struct envm_map name_numbers;
     struct envm_arena name_arena;
     uint32_t last_name;
+    struct envm_image_record last; /* the one added before: builds of a package are much alike */
     struct envm_image_stem *stems; /* open addressing over the keyed hash of the stem */
     size_t stem_capacity, stem_count;
     uint64_t seed;
@@ -28,6 +29,9 @@ struct envm_image_builder {
 /* Zeroed is a valid empty builder. */
 void envm_image_builder_release(struct envm_image_builder *builder);
 ENVM_DEFINE_CLEANUP(envm_image_builder, struct envm_image_builder, envm_image_builder_release)
+
+/* Makes room for about that many records; may be called once, on an empty builder. */
+void envm_image_builder_expect(struct envm_image_builder *builder, size_t records);
 
 /* Copies what it needs. False when a record with this file name is there already (nothing is
  * added). `file` is the parsed file_name; `subdir_is_noarch` goes into the record. */

@@ -10,6 +10,7 @@
 #include "codec/inflate.h"
 #include "codec/url.h"
 #include "net/retry.h"
+#include "repo/large_pages.h"
 #include "repo/repodata_parse.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
@@ -17,6 +18,8 @@
 #define COMPRESSED_MAX ((uint64_t)2 << 30)
 #define PLAIN_MAX ((size_t)8 << 30)
 #define ZST_AGAIN_SECONDS (7 * 24 * 60 * 60)
+#define USUAL_RATIO 8 /* of compression */
+#define RESERVED_MAX ((size_t)512 << 20)
 /* A file that was written so shortly before it was read may have been written again since, within
  * the same tick of the file system's clock. */
 #define RACY_SECONDS 2
@@ -54,13 +57,24 @@ static enum envm_code index_plain(struct envm_repodata_fetch *fetch, envm_str pl
     return ENVM_OK;
 }
 
+/* Room for what is coming, as far as one can tell: address space, not yet memory. */
+static void reserve_large(struct envm_buf *buf, uint64_t len)
+{
+    size_t room = len < RESERVED_MAX ? (size_t)len : RESERVED_MAX;
+    const char *bytes = envm_buf_reserve(buf, room);
+
+    envm_use_large_pages(bytes, room);
+}
+
 static enum envm_code index_compressed(struct envm_repodata_fetch *fetch, envm_str compressed,
                                        struct envm_repodata_state *state, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf plain = envm_buf_limit(PLAIN_MAX);
     envm_str url = file_url(fetch, state->file);
-    enum envm_code code = envm_zstd_decompress(compressed, &plain, err);
+    enum envm_code code;
 
+    reserve_large(&plain, (uint64_t)compressed.len * USUAL_RATIO);
+    code = envm_zstd_decompress(compressed, &plain, err);
     if (code != ENVM_OK)
         return envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(url));
     return index_plain(fetch, envm_buf_str(&plain), state, err);
@@ -93,8 +107,7 @@ static enum envm_code read_local(struct envm_repodata_fetch *fetch, int fd, cons
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf bytes = envm_buf_limit(PLAIN_MAX);
 
-    if (state->stamp.size < PLAIN_MAX)
-        envm_buf_reserve(&bytes, (size_t)state->stamp.size + 1);
+    reserve_large(&bytes, state->stamp.size + 1);
     ENVM_TRY(envm_fs_read_fd(fd, path, &bytes, err));
     return index_bytes(fetch, envm_buf_str(&bytes), state, err);
 }

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "base/alloc.h"
+#include "repo/large_pages.h"
 
 #define FIRST_CAPACITY 1024
 
@@ -29,6 +30,7 @@ static void grow_slots(struct envm_intern *table)
     table->capacity *= 2;
     mask = table->capacity - 1;
     table->slots = envm_alloc_zero(table->capacity, sizeof(*table->slots));
+    envm_use_large_pages(table->slots, table->capacity * sizeof(*table->slots));
     for (size_t i = 0; i < old_capacity; i++) {
         size_t at = old[i].hash & mask;
         if (!old[i].reference)
@@ -69,6 +71,14 @@ envm_str envm_intern_get(const struct envm_intern *table, uint32_t reference)
         return (envm_str){0};
     memcpy(&len, table->bytes + reference, sizeof(len));
     return envm_str_n(table->bytes + reference + sizeof(len), len);
+}
+
+void envm_intern_expect(struct envm_intern *table, size_t strings)
+{
+    if (!table->bytes)
+        start(table);
+    while (table->capacity / 2 < strings && strings < UINT32_MAX / 16)
+        grow_slots(table);
 }
 
 uint32_t envm_intern_add(struct envm_intern *table, envm_str s)

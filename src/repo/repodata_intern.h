@@ -27,6 +27,8 @@ struct envm_intern {
                         once */
 };
 
+/* Makes room for about that many strings, on an empty table. */
+void envm_intern_expect(struct envm_intern *table, size_t strings);
 /* The offset of s in the table. */
 uint32_t envm_intern_add(struct envm_intern *table, envm_str s);
 /* The bytes behind a reference that this table gave; valid until the next envm_intern_add. */

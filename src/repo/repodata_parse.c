@@ -9,7 +9,9 @@
 
 /* An arena block: texts with escapes and lists of the records read so far are thrown away then. */
 #define SCRATCH_MAX ((size_t)48 * 1024)
+#define FILE_NAME_MAX 211 /* CEP 26, as in conda/archive_name */
 #define FAULT_NAME_MAX 256
+#define RECORD_SIZE_USUAL 520
 #define REMOVED_MAX ((size_t)10 * 1000 * 1000)
 
 struct parser {
@@ -35,11 +37,41 @@ static void skip_record(struct parser *parser, envm_str file_name, const char *f
     parser->first_fault = fault;
 }
 
+/* The parts of a file name that is made of the record's own, which have been checked: that is how
+ * nearly all of them are. */
+static bool is_regular(const struct envm_package_record *record, envm_str file_name,
+                       struct envm_archive_name *ret_file)
+{
+    const envm_str parts[] = {record->name, record->version, record->build};
+    const envm_str extensions[] = {[ENVM_KIND_CONDA] = ENVM_STR_INIT(".conda"),
+                                   [ENVM_KIND_TAR_BZ2] = ENVM_STR_INIT(".tar.bz2")};
+    size_t at = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (i > 0 && (at >= file_name.len || file_name.ptr[at++] != '-'))
+            return false;
+        if (file_name.len - at < parts[i].len ||
+            memcmp(file_name.ptr + at, parts[i].ptr, parts[i].len) != 0)
+            return false;
+        at += parts[i].len;
+    }
+    *ret_file = (struct envm_archive_name){.name = record->name,
+                                           .version = record->version,
+                                           .build = record->build,
+                                           .stem = envm_str_slice(file_name, 0, at)};
+    for (int kind = ENVM_KIND_CONDA; kind <= ENVM_KIND_TAR_BZ2; kind++)
+        if (envm_str_equal(envm_str_skip(file_name, at), extensions[kind])) {
+            ret_file->kind = (enum envm_archive_kind)kind;
+            return file_name.len <= FILE_NAME_MAX;
+        }
+    return false;
+}
+
 /* Why the record cannot be used here, or NULL. */
 static const char *check_record(struct parser *parser, const struct envm_package_record *record,
                                 envm_str file_name, struct envm_archive_name *ret_file)
 {
-    if (!envm_archive_name_parse(file_name, ret_file))
+    if (!is_regular(record, file_name, ret_file) && !envm_archive_name_parse(file_name, ret_file))
         return "the file name is not NAME-VERSION-BUILD.conda or .tar.bz2";
     if (record->subdir.len > 0 && !envm_str_equal(record->subdir, parser->source->subdir) &&
         !envm_str_equal_c(record->subdir, "noarch"))
@@ -239,6 +271,7 @@ static enum envm_code parse(struct parser *parser, envm_str json,
     enum envm_code code;
 
     if (json.len > 0) {
+        envm_image_builder_expect(parser->builder, json.len / RECORD_SIZE_USUAL);
         envm_json_init(&parser->r, json);
         read_document(parser);
         code = envm_json_end(&parser->r, err);
