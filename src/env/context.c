@@ -301,6 +301,24 @@ enum envm_code envm_context_store(struct envm_context *context, struct envm_stor
 
 /* --- channels ----------------------------------------------------------------------------- */
 
+void envm_context_keep_url_credential(struct envm_context *context, envm_str url)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_credential credential = {0};
+    struct envm_url parsed;
+
+    if (envm_url_parse(&arena, url, &parsed, NULL) != ENVM_OK ||
+        (!parsed.has_userinfo && parsed.token.len == 0))
+        return;
+    /* The folder of the file: other channels of the host have credentials of their own. */
+    credential.url_prefix = envm_arena_str(
+        &context->arena, envm_str_n(parsed.clean.ptr, envm_str_find_last_char(parsed.clean, '/')));
+    credential.user = envm_arena_str(&context->arena, parsed.user);
+    credential.password = envm_arena_str(&context->arena, parsed.password);
+    credential.token = envm_arena_str(&context->arena, parsed.token);
+    envm_vec_push(&context->credentials, credential);
+}
+
 static void keep_credential(struct envm_context *context, const struct envm_channel *channel)
 {
     struct envm_credential credential = {0};
@@ -327,6 +345,7 @@ static enum envm_code add_one(struct envm_context *context, struct envm_arena *a
     };
     struct envm_channel channel = {0};
 
+    config.home = envm_str_from(envm_environ_get(context->environment, "HOME"));
     ENVM_TRY(envm_channel_parse(arena, text, &config, &channel, err));
     for (size_t i = 0; i < channels->count; i++) {
         if (envm_str_equal(channels->items[i].name, channel.name))

@@ -64,4 +64,8 @@ enum envm_code envm_context_add_channel(struct envm_context *context, struct env
                                         envm_str text, envm_str directory,
                                         struct envm_channel_vec *channels, struct envm_error *err);
 
+/* Keeps the credentials that stand in the URL of a package (or of a line of an @EXPLICIT list), for
+ * its folder. Anything without credentials is ignored. */
+void envm_context_keep_url_credential(struct envm_context *context, envm_str url);
+
 #endif

@@ -103,6 +103,22 @@ static enum envm_code foreign_lock(const char *file, const char *what, struct en
                            "@EXPLICIT list of its packages");
 }
 
+/* Records have clean URLs, so what is secret in the lines is taken from the text itself. */
+static void keep_explicit_credentials(struct input_reader *r, envm_str text)
+{
+    envm_str line;
+
+    while (envm_str_split_next(&text, '\n', &line)) {
+        size_t hash = envm_str_find_last_char(line, '#');
+
+        if (hash != SIZE_MAX)
+            line.len = hash;
+        line = envm_str_trim(line);
+        if (envm_str_contains(line, ENVM_STR("://")))
+            envm_context_keep_url_credential(r->context, line);
+    }
+}
+
 static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(INPUT_SIZE_MAX);
@@ -118,6 +134,7 @@ static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
         return read_spec_list(r, text, err);
     case ENVM_FORMAT_EXPLICIT:
         r->input->kind = ENVM_INPUT_EXPLICIT;
+        keep_explicit_credentials(r, text);
         return envm_explicit_read(r->arena, text, file, r->directory, r->context->environment,
                                   &r->input->explicit_records, err);
     case ENVM_FORMAT_LOCK:
@@ -169,6 +186,8 @@ static enum envm_code read_command_line(struct input_reader *r, struct envm_erro
 
         if (code != ENVM_OK)
             return envm_wrap(err, ENVM_USAGE, "spec \"%s\"", r->request->specs[i]);
+        if (envm_match_spec_url(r->specs.items[r->specs.count - 1]).len > 0)
+            envm_context_keep_url_credential(r->context, envm_str_from(r->request->specs[i]));
     }
     if (r->request->spec_count > 0 && r->input->kind != ENVM_INPUT_SPECS)
         return envm_fail(err, ENVM_USAGE,

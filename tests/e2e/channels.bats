@@ -220,3 +220,21 @@ PY
     expect_status 6
     expect_error "repodata.json"
 }
+
+@test "an @EXPLICIT list with credentials: used, and nowhere in any output" {
+    httpd "$WORLD/channel" '{"/linux-64/lib-2.0-0.conda": [{"basic": "me:canary-secret", "file": "linux-64/lib-2.0-0.conda"}]}'
+    printf '@EXPLICIT\nhttp://me:canary-secret@%s/linux-64/lib-2.0-0.conda\n' "${HTTP#http://}" >list.txt
+    run_envm create -p one -f list.txt -v
+    expect_status 0
+    ! grep -rq canary-secret one "$ENVM_CACHE"
+    case "$output$errors" in *canary-secret*) return 1 ;; esac
+    run_envm create -p two "http://me:canary-secret@${HTTP#http://}/linux-64/lib-2.0-0.conda"
+    expect_status 0
+    ! grep -rq canary-secret two
+}
+
+@test "a channel below the home directory" {
+    mv channel "$HOME/channel"
+    create_from one -c '~/channel' lib
+    expect_status 0
+}
