@@ -184,6 +184,8 @@ static void *engine_main(void *argument)
             curl_multi_poll(engine->multi, NULL, 0, engine->running_count ? POLL_MS : IDLE_MS,
                             NULL);
     }
+    /* Here, where SIGPIPE is blocked: closing a TLS connection may write to a dead socket. */
+    curl_multi_cleanup(engine->multi);
     return NULL;
 }
 
@@ -231,8 +233,8 @@ static void tell(struct envm_http_engine *engine, bool stop)
     pthread_mutex_lock(&engine->lock);
     engine->cancel = true;
     engine->stop |= stop;
+    curl_multi_wakeup(engine->multi); /* under the lock: a stopping thread frees the handle */
     pthread_mutex_unlock(&engine->lock);
-    curl_multi_wakeup(engine->multi);
 }
 
 void envm_http_engine_cancel(struct envm_http_engine *engine)
@@ -244,7 +246,6 @@ void envm_http_engine_stop(struct envm_http_engine *engine)
 {
     tell(engine, true);
     pthread_join(engine->thread, NULL);
-    curl_multi_cleanup(engine->multi);
     pthread_mutex_destroy(&engine->lock);
     envm_free(engine);
 }
@@ -257,10 +258,7 @@ static void enqueue_and_wait(struct envm_http_engine *engine, struct envm_http_e
     else
         engine->queue_first = exchange;
     engine->queue_last = exchange;
-    pthread_mutex_unlock(&engine->lock);
     curl_multi_wakeup(engine->multi);
-
-    pthread_mutex_lock(&engine->lock);
     while (!exchange->finished)
         pthread_cond_wait(&exchange->done, &engine->lock);
     pthread_mutex_unlock(&engine->lock);

@@ -799,6 +799,27 @@ static void test_without_a_cache(void **state)
     assert_non_null(strstr(f->log, "repodata cannot be cached"));
 }
 
+/* The folder vanishes while the program runs: the same as a full disk, for what follows. */
+static void test_cache_that_cannot_be_written(void **state)
+{
+    struct fixture *f = *state;
+    const envm_str subdirs[] = {ENVM_STR_INIT("linux-64"), ENVM_STR_INIT("noarch")};
+    struct envm_channel channel = {.name = ENVM_STR("chan")};
+
+    put_channel(f);
+    httpd_start(&f->server, "{}", NULL);
+    assert_int_equal(load_http(f), ENVM_OK);
+    assert_int_equal(
+        nftw(httpd_path(&f->server, "cache/repodata"), httpd_remove_one, 16, FTW_DEPTH | FTW_PHYS),
+        0);
+    channel.base_url = envm_arena_printf(&f->arena, "%s/chan", f->server.http);
+    assert_int_equal(envm_gateway_load(f->gateway, &channel, 1, subdirs, 2, f->subdirs, &f->err),
+                     ENVM_OK);
+    assert_content(f, f->server.http);
+    assert_false(f->subdirs[0].from_cache);
+    assert_non_null(strstr(f->log, "cannot be cached"));
+}
+
 /* --- against Python's reading of real data -------------------------------------------------- */
 
 static void dump_source(struct fixture *f, size_t subdir, const char *path)
@@ -896,6 +917,7 @@ int main(void)
         T(test_damaged_data_cannot_crash),
         T(test_after_a_reboot_all_is_checked),
         T(test_without_a_cache),
+        T(test_cache_that_cannot_be_written),
         T(test_equals_pythons_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
