@@ -45,23 +45,13 @@ static const struct envm_package_record *find_python(const struct envm_create_pl
     return NULL;
 }
 
-/* A record that is only a URL does not tell where its site-packages are: the package does. */
 static enum envm_code learn_python(struct creation *creation, struct envm_error *err)
 {
     const struct envm_package_record *record = find_python(creation->plan);
-    ENVM_CLEANUP(envm_store_entry) struct envm_store_entry entry = ENVM_STORE_ENTRY_EMPTY;
-    struct envm_package_record copy;
 
-    if (!record)
-        return ENVM_OK;
-    copy = *record;
-    if (envm_record_is_bare(record)) {
-        ENVM_TRY(envm_store_get(creation->state.store, record, &entry, err));
-        if (entry.index)
-            copy.python_site_packages_path = entry.index->python_site_packages_path;
-    }
-    return envm_python_from_record(creation->arena, &copy, creation->plan->platform,
-                                   &creation->state.python, err);
+    return record ? envm_python_from_record(creation->arena, record, creation->plan->platform,
+                                            &creation->state.python, err)
+                  : ENVM_OK;
 }
 
 /* The archives' sizes are the least that has to fit. */

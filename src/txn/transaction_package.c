@@ -92,33 +92,13 @@ static enum envm_code check_cancelled(const struct envm_create_state *state, str
     return ENVM_OK;
 }
 
-bool envm_record_is_bare(const struct envm_package_record *record)
-{
-    return record->depends.count == 0 && record->constrains.count == 0 && record->timestamp == 0 &&
-           record->license.len == 0 && record->build_number == 0;
-}
-
-/* What the record says, completed by what came with the package. */
+/* What the record says (repodata may have patched it, so index.json has no say), and the hashes and
+ * size that only the archive knew. */
 static struct envm_package_record *complete_record(struct envm_package_job *job)
 {
     struct envm_package_record *record =
         envm_package_record_copy(&job->arena, job->package->record);
-    const struct envm_package_record *index = job->entry.index;
 
-    if (index && envm_record_is_bare(record)) {
-        record->build_number = index->build_number;
-        record->depends = index->depends;
-        record->constrains = index->constrains;
-        record->track_features = index->track_features;
-        record->features = index->features;
-        record->license = index->license;
-        record->license_family = index->license_family;
-        record->python_site_packages_path = index->python_site_packages_path;
-        record->timestamp = index->timestamp;
-        record->noarch = index->noarch;
-    }
-    if (index && record->subdir.len == 0)
-        record->subdir = index->subdir;
     if (!record->sha256.known)
         record->sha256 = job->entry.sha256;
     if (!record->md5.known)

@@ -55,7 +55,4 @@ enum envm_code envm_package_job_fetch(void *job, struct envm_error *err);
 enum envm_code envm_package_job_install(void *job, struct envm_error *err);
 void envm_package_job_release(struct envm_package_job *job);
 
-/* True for a record that came from nothing but a URL: index.json then fills it in. */
-bool envm_record_is_bare(const struct envm_package_record *record);
-
 #endif
