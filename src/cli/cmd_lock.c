@@ -73,7 +73,7 @@ static void report_text(struct cli *cli, const struct lock_args *args,
 {
     for (size_t i = 0; report->packages && i < report->platforms.count; i++) {
         if (args->dry_run) {
-            printf("%.*s:\n", ENVM_STR_ARGS(report->platforms.items[i]));
+            envm_cli_line("%.*s:", ENVM_STR_ARGS(report->platforms.items[i]));
             envm_cli_print_packages(report->packages[i]);
         }
         envm_cli_note(cli, "%.*s: %zu packages%s", ENVM_STR_ARGS(report->platforms.items[i]),

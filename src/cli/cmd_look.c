@@ -113,8 +113,8 @@ static enum envm_code env_list(struct cli *cli, struct envm_error *err)
         return ENVM_OK;
     }
     for (size_t i = 0; i < list.count; i++)
-        printf("%-20.*s %s %.*s\n", ENVM_STR_ARGS(list.items[i].name),
-               list.items[i].active ? "*" : " ", ENVM_STR_ARGS(list.items[i].prefix));
+        envm_cli_line("%-20.*s %s %.*s", ENVM_STR_ARGS(list.items[i].name),
+                      list.items[i].active ? "*" : " ", ENVM_STR_ARGS(list.items[i].prefix));
     if (list.count == 0)
         envm_cli_note(cli, "there are no environments yet: envm create -n NAME -f env.yaml");
     return ENVM_OK;
@@ -207,31 +207,33 @@ static void info_json(struct cli *cli, const struct envm_info_report *report)
 
 static void info_text(const struct envm_info_report *report)
 {
-    printf("envm %.*s\n", ENVM_STR_ARGS(report->version));
-    printf("platform            %.*s\n", ENVM_STR_ARGS(report->platform));
+    envm_cli_line("envm %.*s", ENVM_STR_ARGS(report->version));
+    envm_cli_line("platform            %.*s", ENVM_STR_ARGS(report->platform));
     for (size_t i = 0; i < report->virtual_packages.count; i++) {
         const struct envm_package_record *record = report->virtual_packages.items[i];
 
-        printf("%-19s %.*s=%.*s=%.*s\n", i ? "" : "virtual packages", ENVM_STR_ARGS(record->name),
-               ENVM_STR_ARGS(record->version), ENVM_STR_ARGS(record->build));
+        envm_cli_line("%-19s %.*s=%.*s=%.*s", i ? "" : "virtual packages",
+                      ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
+                      ENVM_STR_ARGS(record->build));
     }
     for (size_t i = 0; i < report->channels.count; i++)
-        printf("%-19s %.*s (%.*s)\n", i ? "" : "default channels",
-               ENVM_STR_ARGS(report->channels.items[i]),
-               ENVM_STR_ARGS(report->channel_urls.items[i]));
-    printf("root                %.*s\n", ENVM_STR_ARGS(report->root));
-    printf("cache               %.*s\n", ENVM_STR_ARGS(report->cache));
-    printf("active environment  %.*s\n",
-           ENVM_STR_ARGS(report->active_prefix.len ? report->active_prefix : ENVM_STR("none")));
+        envm_cli_line("%-19s %.*s (%.*s)", i ? "" : "default channels",
+                      ENVM_STR_ARGS(report->channels.items[i]),
+                      ENVM_STR_ARGS(report->channel_urls.items[i]));
+    envm_cli_line("root                %.*s", ENVM_STR_ARGS(report->root));
+    envm_cli_line("cache               %.*s", ENVM_STR_ARGS(report->cache));
+    envm_cli_line(
+        "active environment  %.*s",
+        ENVM_STR_ARGS(report->active_prefix.len ? report->active_prefix : ENVM_STR("none")));
     for (size_t i = 0; i < report->config_files.count; i++)
-        printf("%-19s %.*s\n", i ? "" : "configuration",
-               ENVM_STR_ARGS(report->config_files.items[i]));
+        envm_cli_line("%-19s %.*s", i ? "" : "configuration",
+                      ENVM_STR_ARGS(report->config_files.items[i]));
     for (size_t i = 0; i < report->setting_count; i++) {
         const struct envm_info_setting *setting = &report->settings[i];
 
         if (!envm_str_equal_c(setting->source, "default"))
-            printf("  %.*s = %.*s (from %.*s)\n", ENVM_STR_ARGS(setting->name),
-                   ENVM_STR_ARGS(setting->value), ENVM_STR_ARGS(setting->source));
+            envm_cli_line("  %.*s = %.*s (from %.*s)", ENVM_STR_ARGS(setting->name),
+                          ENVM_STR_ARGS(setting->value), ENVM_STR_ARGS(setting->source));
     }
 }
 
@@ -306,13 +308,13 @@ static void verify_text(struct cli *cli, const struct envm_verify_report *report
 
         if (!finding->damage && !cli->common.verbose)
             continue;
-        printf("%-8.*s %.*s%s%.*s%s%.*s%s\n", ENVM_STR_ARGS(finding->kind),
-               ENVM_STR_ARGS(finding->path), finding->path.len ? " (" : "",
-               ENVM_STR_ARGS(finding->package), finding->path.len ? ": " : " ",
-               ENVM_STR_ARGS(finding->detail), finding->path.len ? ")" : "");
+        envm_cli_line("%-8.*s %.*s%s%.*s%s%.*s%s", ENVM_STR_ARGS(finding->kind),
+                      ENVM_STR_ARGS(finding->path), finding->path.len ? " (" : "",
+                      ENVM_STR_ARGS(finding->package), finding->path.len ? ": " : " ",
+                      ENVM_STR_ARGS(finding->detail), finding->path.len ? ")" : "");
     }
     if (report->tree.known)
-        printf("tree sha256:%s\n", envm_sha256_hex(&report->tree).text);
+        envm_cli_line("tree sha256:%s", envm_sha256_hex(&report->tree).text);
     envm_cli_format_size(report->bytes, size);
     if (report->finding_count > report->damage_count)
         envm_cli_note(cli, "%zu files belong to no package (--verbose lists them)",
@@ -372,7 +374,7 @@ static enum envm_code run_version(struct cli *cli, void *values, struct envm_err
     if (cli->common.json)
         envm_json_field_cstr(&cli->json, "version", envm_version_string());
     else
-        printf("envm %s\n", envm_version_string());
+        envm_cli_line("envm %s", envm_version_string());
     return ENVM_OK;
 }
 

@@ -69,7 +69,12 @@ void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
 void envm_cli_print_packages(struct envm_record_view packages);
 /* "1.2 MB" into a buffer of 16 bytes. */
 void envm_cli_format_size(uint64_t bytes, char buffer[16]);
-/* A line of notes to stderr unless --quiet or --json. */
+/* Text with foreign parts: controls are escaped, as they must not reach a terminal; line breaks are
+ * the text's own. */
+void envm_cli_put(FILE *stream, envm_str text);
+/* One line to stdout. The format ends without a line break; one in the arguments is escaped. */
+void envm_cli_line(const char *format, ...) ENVM_PRINTF(1, 2);
+/* A line of notes to stderr unless --quiet or --json; escaped likewise. */
 void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 
 extern const struct command envm_cmd_create, envm_cmd_lock, envm_cmd_list, envm_cmd_info,

@@ -13,7 +13,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/progress_ui.h"
@@ -148,31 +147,17 @@ static void json_error(struct cli *cli, enum envm_code code, const struct envm_e
 {
     struct envm_json_writer *w = &cli->json;
     envm_str text = envm_redact(cli->memory, envm_str_from(err->text ? err->text : "failed"));
+    const char *where = err->where ? envm_redact(cli->memory, envm_str_from(err->where)).ptr : NULL;
+    const char *hint = err->hint ? envm_redact(cli->memory, envm_str_from(err->hint)).ptr : NULL;
 
     envm_json_key(w, "error");
     envm_json_open_object(w);
     envm_json_field_cstr(w, "kind", envm_code_name(code));
     envm_json_field_u64(w, "exit", (uint64_t)exit_status(code));
     envm_json_field_str(w, "message", text);
-    envm_json_field_cstr(w, "where", err->where);
-    envm_json_field_cstr(w, "hint", err->hint);
+    envm_json_field_cstr(w, "where", where);
+    envm_json_field_cstr(w, "hint", hint);
     envm_json_close_object(w);
-}
-
-/* Controls in foreign text must not reach the terminal; line breaks are the message's own. */
-static void print_escaped(envm_str text)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
-    envm_str line;
-    bool first = true;
-
-    while (envm_str_split_next(&text, '\n', &line)) {
-        if (!first)
-            envm_buf_add_byte(&out, '\n');
-        first = false;
-        envm_buf_add_escaped(&out, line, 4096);
-    }
-    fputs(envm_buf_str(&out).ptr, stderr);
 }
 
 static void text_error(struct cli *cli, enum envm_code code, const struct envm_error *err)
@@ -184,15 +169,15 @@ static void text_error(struct cli *cli, enum envm_code code, const struct envm_e
             color ? "\033[0m" : "");
     /* Many texts begin with their place already. */
     if (err->where && !strstr(text, err->where)) {
-        print_escaped(envm_redact(cli->memory, envm_str_from(err->where)));
+        envm_cli_put(stderr, envm_redact(cli->memory, envm_str_from(err->where)));
         fputs(": ", stderr);
     }
-    print_escaped(envm_redact(cli->memory, envm_str_from(text)));
+    envm_cli_put(stderr, envm_redact(cli->memory, envm_str_from(text)));
     fputc('\n', stderr);
     /* An explanation may end with the very hint. */
     if (err->hint && !strstr(text, err->hint)) {
         fprintf(stderr, "%shint:%s ", color ? "\033[1m" : "", color ? "\033[0m" : "");
-        print_escaped(envm_redact(cli->memory, envm_str_from(err->hint)));
+        envm_cli_put(stderr, envm_redact(cli->memory, envm_str_from(err->hint)));
         fputc('\n', stderr);
     }
 }

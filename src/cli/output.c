@@ -5,10 +5,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/hex.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/progress_ui.h"
+
+#define LINE_MAX_BYTES 4096
+#define TEXT_MAX_BYTES ((size_t)1 << 20)
 
 void envm_cli_format_size(uint64_t bytes, char buffer[16])
 {
@@ -23,6 +28,40 @@ void envm_cli_format_size(uint64_t bytes, char buffer[16])
     snprintf(buffer, 16, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
+void envm_cli_put(FILE *stream, envm_str text)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
+    envm_str line;
+    bool first = true;
+
+    while (envm_str_split_next(&text, '\n', &line)) {
+        if (!first)
+            envm_buf_add_byte(&out, '\n');
+        first = false;
+        envm_buf_add_escaped(&out, line, LINE_MAX_BYTES);
+    }
+    fputs(envm_buf_str(&out).ptr, stream);
+}
+
+static void print_line(FILE *stream, const char *format, va_list args)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
+
+    envm_buf_add_escaped(&out, envm_arena_vprintf(&arena, format, args), TEXT_MAX_BYTES);
+    envm_buf_add_byte(&out, '\n');
+    fputs(envm_buf_str(&out).ptr, stream);
+}
+
+void envm_cli_line(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    print_line(stdout, format, args);
+    va_end(args);
+}
+
 void envm_cli_note(struct cli *cli, const char *format, ...)
 {
     va_list args;
@@ -32,9 +71,8 @@ void envm_cli_note(struct cli *cli, const char *format, ...)
     if (cli->progress)
         envm_progress_ui_clear(cli->progress);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    print_line(stderr, format, args);
     va_end(args);
-    fputc('\n', stderr);
 }
 
 void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record)
@@ -89,8 +127,8 @@ void envm_cli_print_packages(struct envm_record_view packages)
     for (size_t i = 0; i < packages.count; i++) {
         const struct envm_package_record *record = packages.items[i];
 
-        printf("%-*.*s  %-*.*s  %-*.*s  %.*s\n", name, ENVM_STR_ARGS(record->name), version,
-               ENVM_STR_ARGS(record->version), build, ENVM_STR_ARGS(record->build),
-               ENVM_STR_ARGS(record->channel));
+        envm_cli_line("%-*.*s  %-*.*s  %-*.*s  %.*s", name, ENVM_STR_ARGS(record->name), version,
+                      ENVM_STR_ARGS(record->version), build, ENVM_STR_ARGS(record->build),
+                      ENVM_STR_ARGS(record->channel));
     }
 }

@@ -77,9 +77,9 @@ void envm_progress_ui_log(void *user, enum envm_log_level level, const char *tex
         return;
     envm_progress_ui_clear(ui);
     if (level == ENVM_LOG_WARNING)
-        fprintf(stderr, "%swarning:%s %s\n", on, off, text);
-    else
-        fprintf(stderr, "%s\n", text);
+        fprintf(stderr, "%swarning:%s ", on, off);
+    envm_cli_put(stderr, envm_str_from(text));
+    fputc('\n', stderr);
 }
 
 static void describe(const struct progress_ui *ui, struct envm_buf *line)
