@@ -22,6 +22,7 @@ struct collapse {
     const struct envm_solve_candidate *candidates;
     struct envm_arena arena;
     struct terms *terms; /* by place in load->chosen */
+    uint32_t *number;    /* by class, while the sets of a name are made */
     uint64_t *cache_key; /* subset questions: (inner << 32 | outer) + 1 */
     uint8_t *cache_answer;
 };
@@ -144,6 +145,9 @@ static bool is_subset(struct envm_id_list inner, struct envm_id_list outer)
 
     if (inner.count > outer.count)
         return false;
+    if (inner.count && (inner.items[0] < outer.items[0] ||
+                        inner.items[inner.count - 1] > outer.items[outer.count - 1]))
+        return false;
     for (uint32_t i = 0; i < inner.count; i++) {
         while (at < outer.count && outer.items[at] < inner.items[i])
             at++;
@@ -196,12 +200,74 @@ static bool conflicts_no_more(struct collapse *collapse, const struct terms *bet
     return true;
 }
 
-static bool dominates(struct collapse *collapse, const struct terms *better,
-                      const struct terms *other)
+/* Classes numbered within a name, so that lists of hundreds become a few words. */
+struct class_set {
+    uint64_t *bits;
+};
+
+static bool is_set_subset(const struct class_set *inner, const struct class_set *outer,
+                          uint32_t words)
 {
-    return is_subset(other->wanted, better->wanted) &&
-           is_subset(better->unwelcome, other->unwelcome) &&
-           conflicts_no_more(collapse, better, other) && asks_no_more(collapse, better, other);
+    for (uint32_t i = 0; i < words; i++)
+        if (inner->bits[i] & ~outer->bits[i])
+            return false;
+    return true;
+}
+
+static void number_classes(struct collapse *collapse, struct envm_id_list list, uint32_t *count)
+{
+    for (uint32_t i = 0; i < list.count; i++)
+        if (collapse->number[list.items[i]] == 0)
+            collapse->number[list.items[i]] = ++*count;
+}
+
+static struct class_set make_set(struct collapse *collapse, struct envm_id_list list,
+                                 uint32_t words)
+{
+    struct class_set set = {envm_arena_new_array(&collapse->arena, uint64_t, words)};
+
+    for (uint32_t i = 0; i < list.count; i++) {
+        uint32_t bit = collapse->number[list.items[i]] - 1;
+        set.bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
+    return set;
+}
+
+/* The candidates of one name that are compared with each other, best first. */
+struct rivals {
+    uint32_t *places; /* in load->chosen */
+    uint32_t count, words;
+    struct class_set *wanted, *unwelcome; /* by place in this list */
+};
+
+static void make_sets(struct collapse *collapse, struct rivals *rivals)
+{
+    uint32_t classes = 0;
+
+    for (uint32_t i = 0; i < rivals->count; i++) {
+        number_classes(collapse, collapse->terms[rivals->places[i]].wanted, &classes);
+        number_classes(collapse, collapse->terms[rivals->places[i]].unwelcome, &classes);
+    }
+    rivals->words = classes / 64 + 1;
+    rivals->wanted = envm_arena_new_array(&collapse->arena, struct class_set, rivals->count);
+    rivals->unwelcome = envm_arena_new_array(&collapse->arena, struct class_set, rivals->count);
+    for (uint32_t i = 0; i < rivals->count; i++) {
+        const struct terms *terms = &collapse->terms[rivals->places[i]];
+        rivals->wanted[i] = make_set(collapse, terms->wanted, rivals->words);
+        rivals->unwelcome[i] = make_set(collapse, terms->unwelcome, rivals->words);
+    }
+    memset(collapse->number, 0, collapse->load->class_count * sizeof(*collapse->number));
+}
+
+static bool dominates(struct collapse *collapse, const struct rivals *rivals, uint32_t better,
+                      uint32_t other)
+{
+    const struct terms *x = &collapse->terms[rivals->places[better]];
+    const struct terms *y = &collapse->terms[rivals->places[other]];
+
+    return is_set_subset(&rivals->wanted[other], &rivals->wanted[better], rivals->words) &&
+           is_set_subset(&rivals->unwelcome[better], &rivals->unwelcome[other], rivals->words) &&
+           conflicts_no_more(collapse, x, y) && asks_no_more(collapse, x, y);
 }
 
 static int compare_by_rank(const void *a, const void *b, void *user)
@@ -218,31 +284,36 @@ static int compare_by_rank(const void *a, const void *b, void *user)
 static void drop_dominated(struct collapse *collapse, uint32_t from, uint32_t to, uint32_t *places)
 {
     struct envm_solve_load *load = collapse->load;
-    uint32_t count = 0, kept = 0;
+    struct rivals rivals = {.places = places};
+    uint32_t *kept = places + (to - from);
+    uint32_t kept_count = 0;
 
     for (uint32_t i = from; i < to; i++)
         if (load->stands_for[load->chosen.items[i]] == load->chosen.items[i])
-            places[count++] = i;
-    if (count < 2 || (uint64_t)count * count > PAIRS_MAX)
+            places[rivals.count++] = i;
+    if (rivals.count < 2 || (uint64_t)rivals.count * rivals.count > PAIRS_MAX)
         return;
-    qsort_r(places, count, sizeof(*places), compare_by_rank, collapse);
-    for (uint32_t i = 0; i < count; i++) {
+    qsort_r(places, rivals.count, sizeof(*places), compare_by_rank, collapse);
+    make_sets(collapse, &rivals);
+    for (uint32_t i = 0; i < rivals.count; i++) {
         uint32_t by = 0;
-        while (by < kept &&
-               !dominates(collapse, &collapse->terms[places[by]], &collapse->terms[places[i]]))
+        while (by < kept_count && !dominates(collapse, &rivals, kept[by], i))
             by++;
-        if (by < kept)
-            load->stands_for[load->chosen.items[places[i]]] = load->chosen.items[places[by]];
+        if (by < kept_count)
+            load->stands_for[load->chosen.items[places[i]]] = load->chosen.items[places[kept[by]]];
         else
-            places[kept++] = places[i];
+            kept[kept_count++] = i;
     }
 }
 
 static void drop_all_dominated(struct collapse *collapse)
 {
     const struct envm_id_list *chosen = &collapse->load->chosen;
-    uint32_t *places = envm_arena_new_array(&collapse->arena, uint32_t, chosen->count + (size_t)1);
+    uint32_t *places =
+        envm_arena_new_array(&collapse->arena, uint32_t, 2 * (size_t)chosen->count + 1);
 
+    collapse->number =
+        envm_arena_new_array(&collapse->arena, uint32_t, collapse->load->class_count + (size_t)1);
     collapse->cache_key = envm_arena_new_array(&collapse->arena, uint64_t, CACHE_SIZE);
     collapse->cache_answer = envm_arena_new_array(&collapse->arena, uint8_t, CACHE_SIZE);
     for (uint32_t from = 0, to = 0; from < chosen->count; from = to) {

@@ -31,6 +31,7 @@ struct bench {
     ENVM_VEC(const struct envm_package_record *) virtuals;
     ENVM_VEC(const struct envm_package_record *) all;
     ENVM_VEC(const struct envm_package_record *) preferred;
+    ENVM_VEC(struct envm_buf) texts;
     struct envm_solve_request request;
     const char *json;
     const char *old;
@@ -77,15 +78,15 @@ static void read_section(struct bench *bench, struct envm_json_reader *r, envm_s
 static struct envm_package_source *read_repodata(struct bench *bench, const char *path,
                                                  envm_str channel)
 {
-    struct envm_buf *text = envm_arena_new(&bench->arena, struct envm_buf);
+    struct envm_buf text = envm_buf_limit((size_t)1 << 31);
     ENVM_CLEANUP(envm_error) struct envm_error err = {0};
     struct envm_json_reader r;
     size_t from = bench->all.count;
     envm_str key, subdir = {0};
 
-    *text = envm_buf_limit((size_t)1 << 31);
-    if (envm_fs_read_user_file(path, text, &err) != ENVM_OK)
+    if (envm_fs_read_user_file(path, &text, &err) != ENVM_OK)
         die(path, &err);
+    envm_vec_push(&bench->texts, text); /* the records point into it */
     /* CHANNEL/SUBDIR/repodata.json */
     envm_str place = envm_str_from(path);
     size_t slash = envm_str_find_last_char(place, '/');
@@ -94,7 +95,7 @@ static struct envm_package_source *read_repodata(struct bench *bench, const char
         slash = envm_str_find_last_char(place, '/');
         subdir = slash == SIZE_MAX ? place : envm_str_skip(place, slash + 1);
     }
-    envm_json_init(&r, envm_buf_str(text));
+    envm_json_init(&r, envm_buf_str(&text));
     envm_json_begin_object(&r);
     while (envm_json_next_key(&r, &bench->arena, &key)) {
         if (envm_str_equal_c(key, "packages") || envm_str_equal_c(key, "packages.conda"))
@@ -280,6 +281,9 @@ int main(int argc, char **argv)
             "load %.0f ms, solve %.1f ms, %zu packages of %zu candidates out of %zu records\n",
             loaded - start, solved - loaded, solution.records.count, solution.candidates,
             bench.all.count);
+    for (size_t i = 0; i < bench.texts.count; i++)
+        envm_buf_release(&bench.texts.items[i]);
+    envm_vec_release(&bench.texts);
     envm_vec_release(&bench.channels);
     envm_vec_release(&bench.specs);
     envm_vec_release(&bench.virtuals);
