@@ -146,6 +146,7 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
     struct envm_arena *arena = &memory->arena;
     const char *home = envm_environ_get(context->environment, "HOME");
     envm_str prefix = {0};
+    envm_str real;
 
     if (!target->name && !target->prefix) {
         (void)envm_fail(err, ENVM_USAGE, "which environment is to be removed?");
@@ -164,6 +165,10 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
     case ENVM_PREFIX_ENVIRONMENT:
         break;
     }
+    if (envm_fs_user_link(arena, prefix.ptr, &real))
+        return envm_fail(err, ENVM_USAGE,
+                         "%s is a symbolic link to %s: remove that by its own path", prefix.ptr,
+                         real.ptr);
     if (home && envm_str_equal_c(prefix, home))
         return envm_fail(err, ENVM_UNSAFE, "%s is your home directory", prefix.ptr);
     *ret_prefix = prefix;

@@ -163,8 +163,12 @@ static enum envm_code verify(struct verification *v, const struct envm_target *t
 {
     struct envm_verify_result result = {0};
     struct envm_prefix_record_list records = {0};
+    envm_str real;
 
     ENVM_TRY(envm_target_prefix(v->context, v->arena, target, &v->report->prefix, err));
+    /* Files hold the path that the environment was made at, and none is made at a link. */
+    if (envm_fs_user_link(v->arena, v->report->prefix.ptr, &real) && real.len > 0)
+        v->report->prefix = real;
     ENVM_TRY(envm_prefix_open(v->context, v->arena, v->report->prefix, &v->fd, err));
     ENVM_TRY(envm_prefix_records_load(v->arena, v->fd, false, &records, err));
     ENVM_TRY(load_lock(v, against, installed_platform(&records), err));
@@ -190,8 +194,11 @@ static enum envm_code verify(struct verification *v, const struct envm_target *t
                     v->report->prefix.ptr, v->report->damage_count,
                     v->report->damage_count == 1 ? " is" : "s are");
     (void)envm_error_where(err, ENVM_DAMAGED, "%s", v->report->prefix.ptr);
-    return envm_error_hint(err, ENVM_DAMAGED,
-                           "make it anew from its lock with `envm create --force`");
+    if (v->report->lock_path.len == 0)
+        return envm_error_hint(err, ENVM_DAMAGED,
+                               "it keeps no lock: make it anew from its environment file");
+    return envm_error_hint(err, ENVM_DAMAGED, "make it anew: envm create --force -p '%s' -f '%s'",
+                           v->report->prefix.ptr, v->report->lock_path.ptr);
 }
 
 enum envm_code envm_verify(struct envm_context *context, struct envm_memory *memory,

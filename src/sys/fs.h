@@ -47,6 +47,9 @@ enum envm_fs_kind {
 };
 /* Kind of what a user path leads to (symlinks followed; dangling = ABSENT). */
 enum envm_fs_kind envm_fs_user_kind(const char *path);
+/* Whether the last component of a user path is a symlink; then *ret_real is the path that it leads
+ * to without any symlink, in the arena, "" when it is dangling. */
+bool envm_fs_user_link(struct envm_arena *arena, const char *path, envm_str *ret_real);
 
 /* --- below a root ------------------------------------------------------------------------- */
 

@@ -111,6 +111,19 @@ enum envm_fs_kind envm_fs_user_kind(const char *path)
     return S_ISDIR(status.st_mode) ? ENVM_FS_DIRECTORY : ENVM_FS_OTHER;
 }
 
+bool envm_fs_user_link(struct envm_arena *arena, const char *path, envm_str *ret_real)
+{
+    struct stat status;
+    char *real;
+
+    if (lstat(path, &status) != 0 || !S_ISLNK(status.st_mode))
+        return false;
+    real = realpath(path, NULL);
+    *ret_real = envm_arena_str(arena, envm_str_from(real));
+    free(real);
+    return true;
+}
+
 /* --- absolute paths ------------------------------------------------------------------------- */
 
 /* Appends the components of `path` to the absolute path in `buf` ("" is the root). */

@@ -70,6 +70,17 @@ static enum envm_code count_entry(void *user, const struct envm_fs_entry *entry,
     return ENVM_OK;
 }
 
+/* The link would be replaced, not what it leads to. */
+static enum envm_code refuse_link(const char *path, envm_str real, struct envm_error *err)
+{
+    enum envm_code code = envm_fail(
+        err, ENVM_USAGE, "'%s' is a symbolic link, which cannot become an environment", path);
+
+    if (real.len > 0)
+        return envm_error_hint(err, code, "give the path that it leads to: %s", real.ptr);
+    return envm_error_hint(err, code, "it leads nowhere: remove it, or choose another path");
+}
+
 /* What stands at the target already. */
 static enum envm_code look_at_target(struct envm_target *target, bool replace,
                                      struct envm_error *err)
@@ -78,7 +89,10 @@ static enum envm_code look_at_target(struct envm_target *target, bool replace,
     const char *path = target->prefix.ptr;
     enum envm_fs_kind kind = envm_fs_user_kind(path);
     size_t entries = 0;
+    envm_str real;
 
+    if (envm_fs_user_link(target->arena, path, &real))
+        return refuse_link(path, real, err);
     if (kind == ENVM_FS_ABSENT)
         return ENVM_OK;
     if (kind != ENVM_FS_DIRECTORY)
@@ -184,14 +198,28 @@ enum envm_code envm_target_open(struct envm_arena *arena, envm_str prefix, bool 
 {
     ENVM_CLEANUP(envm_target)
     struct envm_target target = {.arena = arena, .parent_fd = -1, .staging_fd = -1};
+    enum envm_code code;
 
     ENVM_TRY(check_prefix(prefix, err));
     target.prefix = envm_arena_str(arena, prefix);
     ENVM_TRY(look_at_target(&target, replace, err));
-    ENVM_TRY(open_parent(&target, err));
-    ENVM_TRY(make_staging(&target, err));
+    ENVM_TRY_WRAP(open_parent(&target, err), err, "making the environment '%s'", target.prefix.ptr);
+    code = make_staging(&target, err);
+    if (code != ENVM_OK) {
+        (void)envm_wrap(err, code, "making the environment '%s'", target.prefix.ptr);
+        return envm_error_hint(err, code, "choose a path in a folder that you can write to");
+    }
     *ret_target = ENVM_TAKE(target, ((struct envm_target){.parent_fd = -1, .staging_fd = -1}));
     return ENVM_OK;
+}
+
+static enum envm_code made_meanwhile(const struct envm_target *target, struct envm_error *err)
+{
+    enum envm_code code = envm_fail(err, ENVM_USAGE, "'%s' was made by another process meanwhile",
+                                    target->prefix.ptr);
+
+    return envm_error_hint(err, code,
+                           "run the command again: it finds out whether that is what you want");
 }
 
 /* The environment that stands there and the new one change places in one step where the kernel
@@ -217,8 +245,7 @@ static enum envm_code exchange(struct envm_target *target, struct envm_error *er
     code = envm_fs_rename_new(target->parent_fd, target->staging, target->parent_fd, target->name,
                               &existed, err);
     if (code == ENVM_OK && existed)
-        code = envm_fail(err, ENVM_USAGE, "'%s' was made by somebody else meanwhile",
-                         target->prefix.ptr);
+        code = made_meanwhile(target, err);
     if (code != ENVM_OK) {
         (void)envm_fs_rename(target->parent_fd, old, target->parent_fd, target->name, NULL);
         return code;
@@ -238,10 +265,7 @@ static enum envm_code put_in_place(struct envm_target *target, struct envm_error
         return envm_fail_errno(err, errno, "replacing the empty folder '%s'", target->prefix.ptr);
     ENVM_TRY(envm_fs_rename_new(target->parent_fd, target->staging, target->parent_fd, target->name,
                                 &existed, err));
-    if (existed)
-        return envm_fail(err, ENVM_USAGE, "'%s' was made by somebody else meanwhile",
-                         target->prefix.ptr);
-    return ENVM_OK;
+    return existed ? made_meanwhile(target, err) : ENVM_OK;
 }
 
 enum envm_code envm_target_publish(struct envm_target *target, enum envm_durability durability,
