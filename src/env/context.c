@@ -293,7 +293,7 @@ enum envm_code envm_context_store(struct envm_context *context, struct envm_stor
         ENVM_TRY(envm_context_downloader(context, &config.downloader, err));
         ENVM_TRY(envm_context_cache(context, true, err));
         config.cache_fd = context->cache_fd;
-        ENVM_TRY(envm_store_new(&config, &context->store, err));
+        ENVM_TRY_WRAP(envm_store_new(&config, &context->store, err), err, "%s", context->cache.ptr);
     }
     *ret_store = context->store;
     return ENVM_OK;

@@ -32,6 +32,11 @@ struct creation {
     envm_str lock_text; /* what the environment keeps, and what is written beside the file */
 };
 
+struct variables {
+    const struct envm_environment_variable *items; /* sorted by name */
+    size_t count;
+};
+
 /* --- what to install ---------------------------------------------------------------------- */
 
 static enum envm_code stale(struct creation *c, struct envm_str_list reasons,
@@ -226,32 +231,67 @@ static bool is_same_set(const struct envm_prefix_record_list *installed,
     return true;
 }
 
+static struct variables wanted_variables(const struct creation *c)
+{
+    return c->from_lock ? (struct variables){c->input.lock.variables, c->input.lock.variable_count}
+                        : (struct variables){c->input.environment.variables,
+                                             c->input.environment.variable_count};
+}
+
+/* Compared with the lock that the environment keeps. One that keeps none was made by another tool,
+ * whose variables are its user's. */
+static enum envm_code has_variables(struct creation *c, int fd, bool *ret_same,
+                                    struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    const struct envm_relpath path = ENVM_RELPATH("conda-meta/envm.lock");
+    struct variables wanted = wanted_variables(c);
+    struct envm_lockfile kept = {0};
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+
+    *ret_same = true;
+    ENVM_TRY(envm_fs_stat(fd, path, &kind, NULL, err));
+    if (kind == ENVM_FS_ABSENT)
+        return ENVM_OK;
+    ENVM_TRY(envm_fs_read_at(fd, path, &text, err));
+    ENVM_TRY(envm_lockfile_read(
+        c->arena, envm_arena_str(c->arena, envm_buf_str(&text)),
+        envm_arena_printf(c->arena, "%s/%s", c->report->prefix.ptr, path.s.ptr).ptr, &kept, err));
+    *ret_same = kept.variable_count == wanted.count;
+    for (size_t i = 0; i < wanted.count && *ret_same; i++)
+        *ret_same = envm_str_equal(kept.variables[i].name, wanted.items[i].name) &&
+                    envm_str_equal(kept.variables[i].value, wanted.items[i].value);
+    return ENVM_OK;
+}
+
 static enum envm_code compare_existing(struct creation *c, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
     struct envm_prefix_record_list installed = {0};
+    bool same_variables = false;
 
     ENVM_TRY(envm_fs_open_root(c->report->prefix.ptr, &fd, err));
     ENVM_TRY(envm_prefix_records_load(c->arena, fd, false, &installed, err));
-    c->report->already_there = is_same_set(&installed, envm_name_order(c->arena, c->packages));
+    ENVM_TRY(has_variables(c, fd, &same_variables, err));
+    c->report->already_there =
+        same_variables && is_same_set(&installed, envm_name_order(c->arena, c->packages));
     return ENVM_OK;
+}
+
+/* Asked before any channel is read. */
+static enum envm_code refuse_foreign(struct creation *c, struct envm_error *err)
+{
+    if (c->options->dry_run || envm_prefix_state(c->report->prefix) != ENVM_PREFIX_FOREIGN)
+        return ENVM_OK;
+    (void)envm_fail(err, ENVM_USAGE, "%s exists and is not an environment", c->report->prefix.ptr);
+    return envm_error_hint(err, ENVM_USAGE, "choose another place, or move it away");
 }
 
 static enum envm_code check_target(struct creation *c, struct envm_error *err)
 {
     const char *prefix = c->report->prefix.ptr;
 
-    switch (envm_prefix_state(c->report->prefix)) {
-    case ENVM_PREFIX_ABSENT:
-    case ENVM_PREFIX_EMPTY:
-        return ENVM_OK;
-    case ENVM_PREFIX_FOREIGN:
-        (void)envm_fail(err, ENVM_USAGE, "%s exists and is not an environment", prefix);
-        return envm_error_hint(err, ENVM_USAGE, "choose another place, or move it away");
-    case ENVM_PREFIX_ENVIRONMENT:
-        break;
-    }
-    if (c->options->force)
+    if (c->options->force || envm_prefix_state(c->report->prefix) != ENVM_PREFIX_ENVIRONMENT)
         return ENVM_OK;
     ENVM_TRY(compare_existing(c, err));
     if (c->report->already_there)
@@ -379,7 +419,7 @@ static enum envm_durability durability(envm_str text)
 static enum envm_code install(struct creation *c, struct envm_error *err)
 {
     const struct envm_config *config = &c->context->config;
-    bool lock_variables = c->from_lock;
+    struct variables variables = wanted_variables(c);
     struct envm_create_result result = {0};
     struct envm_store *store;
     const struct envm_create_plan plan = {
@@ -387,9 +427,8 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .platform = c->input.platform,
         .packages = plan_packages(c),
         .package_count = c->packages.count,
-        .variables = lock_variables ? c->input.lock.variables : c->input.environment.variables,
-        .variable_count =
-            lock_variables ? c->input.lock.variable_count : c->input.environment.variable_count,
+        .variables = variables.items,
+        .variable_count = variables.count,
         .update_specs = c->input.spec_texts,
         .command_line = envm_str_from(c->options->command_line),
         .replace = c->options->force,
@@ -481,6 +520,7 @@ static enum envm_code create(struct creation *c, struct envm_error *err)
     ENVM_TRY(envm_input_read(c->context, c->arena, request, request->platform, &c->input, err));
     c->report->platform = c->input.platform;
     ENVM_TRY(find_target(c, err));
+    ENVM_TRY(refuse_foreign(c, err));
     ENVM_TRY(choose_packages(c, err));
     ENVM_TRY(take_specs_from_lock(c, err));
     c->report->packages = view(c->arena, c->packages);

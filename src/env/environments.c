@@ -47,15 +47,15 @@ enum envm_code envm_target_prefix(struct envm_context *context, struct envm_aren
 
 envm_str envm_prefix_name(struct envm_context *context, envm_str prefix)
 {
-    size_t slash = envm_str_find_last_char(prefix, '/');
-    envm_str parent;
+    envm_str rest = prefix;
 
-    (void)context;
-    if (slash == SIZE_MAX)
+    if (!envm_str_starts_with(rest, context->root))
         return ENVM_STR("");
-    parent = envm_str_n(prefix.ptr, slash);
-    return envm_str_ends_with(parent, ENVM_STR("/envs")) ? envm_str_skip(prefix, slash + 1)
-                                                         : ENVM_STR("");
+    rest = envm_str_skip(rest, context->root.len);
+    if (!envm_str_starts_with(rest, ENVM_STR("/envs/")))
+        return ENVM_STR("");
+    rest = envm_str_skip(rest, strlen("/envs/"));
+    return envm_str_find_char(rest, '/') == SIZE_MAX ? rest : ENVM_STR("");
 }
 
 static enum envm_code count_entry(void *user, const struct envm_fs_entry *entry, bool *skip,

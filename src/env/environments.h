@@ -15,8 +15,8 @@ enum envm_code envm_target_prefix(struct envm_context *context, struct envm_aren
                                   const struct envm_target *target, envm_str *ret_prefix,
                                   struct envm_error *err);
 
-/* The name of a prefix: its last component when it lies directly below the root's envs folder (or
- * any folder named "envs", as conda has it), else "". */
+/* The name of a prefix, with which -n finds it: its last component when it lies directly below the
+ * root's envs folder, else "". */
 envm_str envm_prefix_name(struct envm_context *context, envm_str prefix);
 
 enum envm_prefix_state {

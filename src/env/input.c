@@ -2,6 +2,7 @@
 #include "env/input.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -127,6 +128,10 @@ static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
 
     ENVM_TRY(envm_fs_read_user_file(file, &buf, err));
     text = envm_arena_str(r->arena, envm_buf_str(&buf));
+    /* Most likely a command that failed, with its output redirected here. */
+    if (envm_str_trim(text).len == 0)
+        return envm_fail(err, ENVM_MALFORMED, "%s is empty",
+                         strcmp(file, "-") == 0 ? "standard input" : file);
     switch (envm_detect_format(text)) {
     case ENVM_FORMAT_ENVIRONMENT:
         return read_environment(r, text, err);

@@ -144,6 +144,11 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
     }
     ENVM_TRY(
         envm_resolve_virtual(context, arena, input->platform, &resolution.virtual_packages, err));
+    /* An empty environment, to be filled later, needs no channel. */
+    if (input->spec_count == 0) {
+        *ret_resolution = resolution;
+        return ENVM_OK;
+    }
     ENVM_TRY(load_channels(context, arena, input, &channels, &resolution, err));
     envm_sink_progress(&context->sink, &(struct envm_progress){.kind = ENVM_PROGRESS_PHASE,
                                                                .name = ENVM_STR("solve")});

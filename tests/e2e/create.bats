@@ -213,3 +213,79 @@ JSON
     expect_status 2
     expect_error "no-such-program"
 }
+
+@test "an existing environment whose variables differ is refused, and replaced with --force" {
+    printf 'channels: [%s/channel, nodefaults]\ndependencies: [app]\nvariables: {A: one}\n' "$WORLD" >env.yaml
+    envm create -q -p env -f env.yaml
+    sed -i 's/one/two/' env.yaml
+    run_envm create -p env -f env.yaml
+    expect_status 2
+    expect_error "differs from what was asked"
+    [ "$(envm run -p env sh -c 'echo $A')" = one ]
+    envm create -q -p env -f env.yaml --force
+    [ "$(envm run -p env sh -c 'echo $A')" = two ]
+    run_envm create -p env -f env.yaml
+    expect_status 0
+    expect_error "nothing to do"
+}
+
+@test "a symbolic link never becomes an environment, and its target is named" {
+    mkdir real
+    ln -s real link
+    ln -s nowhere dangling
+    envm create -q -p made -c "$WORLD/channel" --override-channels app
+    ln -s made alias
+    for path in link dangling alias; do
+        run_envm create -p "$path" --force -c "$WORLD/channel" --override-channels app
+        expect_status 2
+        expect_error "symbolic link"
+    done
+    expect_error "$WORLD/made"
+    [ -L link ] && [ -L dangling ] && [ -L alias ]
+    envm verify -q -p alias
+    run_envm env remove -p alias
+    expect_status 2
+    expect_error "$WORLD/made"
+    [ -L alias ]
+    [ "$(find . -maxdepth 1 -name '.*envm-*')" = "" ]
+}
+
+@test "an environment of nothing needs no channel; an empty file is an error" {
+    envm create -q -p empty -c "$WORLD/nowhere"
+    [ "$(envm list -q -p empty)" = "" ]
+    : >empty.lock
+    run_envm create -p other -f empty.lock
+    expect_status 6
+    expect_error "empty.lock is empty"
+    [ ! -e other ]
+}
+
+@test "what cannot be written is named with its path" {
+    run_envm create -p /proc/envm-test -c "$WORLD/channel" --override-channels app
+    expect_status 8
+    expect_error "/proc/envm-test"
+    expect_error "hint:"
+    mkdir ro
+    : >ro/pkgs
+    ENVM_CACHE="$WORLD/ro" run_envm create -p env -c "$WORLD/channel" --override-channels app
+    expect_status 8
+    expect_error "$WORLD/ro"
+}
+
+@test "only an environment in the root is shown by a name" {
+    run_envm create -p "$WORLD/envs/there" -c "$WORLD/channel" --override-channels app
+    expect_status 0
+    expect_error "$WORLD/envs/there'"
+    run_envm create -n here -c "$WORLD/channel" --override-channels app
+    expect_error "envm activate here"
+}
+
+@test "verify says how to make a damaged environment anew, and the command does it" {
+    envm create -q -p env -c "$WORLD/channel" --override-channels app
+    rm env/bin/app
+    run_envm verify -p env
+    expect_status 10
+    hint=$(printf '%s\n' "$errors" | sed -n 's/^hint: make it anew: envm //p')
+    eval "envm $hint"
+    envm verify -q -p env
+}
