@@ -69,3 +69,17 @@ enum envm_code envm_fs_temp_file(int dirfd, const char *prefix, struct envm_aren
     *ret_fd = fd;
     return ENVM_OK;
 }
+
+bool envm_fs_is_temp_name(envm_str name, const char *prefix)
+{
+    envm_str start = envm_str_from(prefix);
+    envm_str random = envm_str_skip(name, start.len);
+
+    if (!envm_str_starts_with(name, start) || random.len != ENVM_RANDOM_NAME_SIZE - 1)
+        return false;
+    for (size_t i = 0; i < random.len; i++)
+        if ((random.ptr[i] < 'a' || random.ptr[i] > 'z') &&
+            (random.ptr[i] < '2' || random.ptr[i] > '7'))
+            return false;
+    return true;
+}

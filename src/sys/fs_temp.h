@@ -14,4 +14,7 @@ enum envm_code envm_fs_temp_file(int dirfd, const char *prefix, struct envm_aren
                                  struct envm_relpath *ret_path, int *ret_fd,
                                  struct envm_error *err);
 
+/* True for prefix + what the two functions above add: a name that envm made, not a user. */
+bool envm_fs_is_temp_name(envm_str name, const char *prefix);
+
 #endif
