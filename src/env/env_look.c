@@ -13,8 +13,9 @@
 #include "conda/platform.h"
 #include "env/environments.h"
 #include "env/resolve.h"
+#include "prefix/prefix_guard.h"
 #include "prefix/prefix_record.h"
-#include "sys/fs_temp.h"
+#include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
 
 enum envm_code envm_list(struct envm_context *context, struct envm_memory *memory,
@@ -121,22 +122,25 @@ enum envm_code envm_list_environments(struct envm_context *context, struct envm_
 
 /* --- env remove --------------------------------------------------------------------------- */
 
-/* One rename makes it invisible, whatever happens while its files are deleted. */
 static enum envm_code remove_tree(struct envm_arena *arena, envm_str prefix, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int parent_fd = -1;
     size_t slash = envm_str_find_last_char(prefix, '/');
     const char *parent = slash ? envm_cstr(arena, envm_str_n(prefix.ptr, slash)) : "/";
     struct envm_relpath name;
-    struct envm_relpath trash;
-    struct envm_relpath moved;
 
     ENVM_TRY(envm_relpath_parse(arena, envm_str_skip(prefix, slash + 1), &name, err));
     ENVM_TRY(envm_fs_open_root(parent, &parent_fd, err));
-    ENVM_TRY(envm_fs_temp_dir(parent_fd, ".envm-removed-", arena, &trash, err));
-    ENVM_TRY(envm_relpath_join(arena, trash, ENVM_STR("env"), &moved, err));
-    ENVM_TRY(envm_fs_rename(parent_fd, name, parent_fd, moved, err));
-    return envm_fs_remove_tree(parent_fd, trash, err);
+    envm_fs_sweep_dirs(parent_fd, ENVM_REMOVED_PREFIX);
+    return envm_fs_discard(parent_fd, name, ENVM_REMOVED_PREFIX, err);
+}
+
+static enum envm_code check_expendable(envm_str prefix, const char *home, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    ENVM_TRY(envm_fs_open_root(prefix.ptr, &fd, err));
+    return envm_prefix_check_expendable(fd, prefix.ptr, home, err);
 }
 
 enum envm_code envm_remove_environment(struct envm_context *context, struct envm_memory *memory,
@@ -169,8 +173,7 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
         return envm_fail(err, ENVM_USAGE,
                          "%s is a symbolic link to %s: remove that by its own path", prefix.ptr,
                          real.ptr);
-    if (home && envm_str_equal_c(prefix, home))
-        return envm_fail(err, ENVM_UNSAFE, "%s is your home directory", prefix.ptr);
+    ENVM_TRY(check_expendable(prefix, home, err));
     *ret_prefix = prefix;
     if (dry_run)
         return ENVM_OK;
