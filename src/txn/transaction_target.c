@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "prefix/prefix_guard.h"
+#include "sys/fs_sweep.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
 
@@ -110,7 +112,7 @@ static enum envm_code look_at_target(struct envm_target *target, bool replace,
     }
     target->replaces = true;
     if (replace)
-        return ENVM_OK;
+        return envm_prefix_check_expendable(fd, path, getenv("HOME"), err);
     (void)envm_fail(err, ENVM_USAGE, "the environment '%s' exists already", path);
     return envm_error_hint(err, ENVM_USAGE,
                            "change it with 'envm sync', or replace it with --force");
@@ -140,31 +142,6 @@ static envm_str staging_start(struct envm_target *target)
     return envm_arena_printf(target->arena, ".%.*s.envm-", ENVM_STR_ARGS(target->name.s));
 }
 
-struct sweep {
-    struct envm_target *target;
-    envm_str start;
-};
-
-/* A staging folder whose lock is free belongs to a run that was killed. */
-static enum envm_code sweep_entry(void *user, const struct envm_fs_entry *entry, bool *skip,
-                                  struct envm_error *err)
-{
-    struct sweep *sweep = user;
-    ENVM_CLEANUP(envm_fd) int fd = -1;
-    struct envm_relpath path;
-
-    (void)err;
-    *skip = true;
-    if (entry->kind != ENVM_FS_DIRECTORY || !envm_str_starts_with(entry->path, sweep->start) ||
-        envm_str_starts_with(envm_str_skip(entry->path, sweep->start.len), ENVM_STR("old-")) ||
-        envm_relpath_parse(sweep->target->arena, entry->path, &path, NULL) != ENVM_OK ||
-        envm_fs_open_dir(sweep->target->parent_fd, path, &fd, NULL) != ENVM_OK)
-        return ENVM_OK;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        (void)envm_fs_remove_tree(sweep->target->parent_fd, path, NULL);
-    return ENVM_OK;
-}
-
 /* The kernel knows the umask: a folder made with all bits shows what it leaves. */
 static enum envm_code learn_modes(struct envm_target *target, struct envm_error *err)
 {
@@ -179,17 +156,31 @@ static enum envm_code learn_modes(struct envm_target *target, struct envm_error 
     return ENVM_OK;
 }
 
-static enum envm_code make_staging(struct envm_target *target, struct envm_error *err)
+/* A sweep of another process may hold the lock of a folder that is this young: then it is gone in a
+ * moment, and another one is made. */
+static enum envm_code make_staging_once(struct envm_target *target, bool *ret_swept,
+                                        struct envm_error *err)
 {
     envm_str start = staging_start(target);
-    struct sweep sweep = {target, start};
 
-    if (target->name.s.len <= NAME_IN_STAGING_MAX)
-        ENVM_TRY(envm_fs_walk(target->parent_fd, sweep_entry, &sweep, err));
     ENVM_TRY(envm_fs_temp_dir(target->parent_fd, start.ptr, target->arena, &target->staging, err));
     ENVM_TRY(envm_fs_open_dir(target->parent_fd, target->staging, &target->staging_fd, err));
     /* Where there are no locks, nothing is swept either. */
-    (void)flock(target->staging_fd, LOCK_EX | LOCK_NB);
+    *ret_swept = flock(target->staging_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (*ret_swept)
+        envm_close_fd(&target->staging_fd);
+    return ENVM_OK;
+}
+
+static enum envm_code make_staging(struct envm_target *target, struct envm_error *err)
+{
+    bool swept = true;
+
+    if (target->name.s.len <= NAME_IN_STAGING_MAX)
+        envm_fs_sweep_dirs(target->parent_fd, staging_start(target).ptr);
+    envm_fs_sweep_dirs(target->parent_fd, ENVM_REMOVED_PREFIX);
+    while (swept)
+        ENVM_TRY(make_staging_once(target, &swept, err));
     return learn_modes(target, err);
 }
 

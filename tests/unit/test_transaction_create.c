@@ -411,11 +411,14 @@ static void test_sweep(void **state)
 {
     struct fixture *f = *state;
 
-    OK(envm_fs_make_dirs(f->dir.fd, ENVM_RELPATH("envs/.one.envm-dead/lib"), 0755, &err));
-    OK(envm_fs_make_dirs(f->dir.fd, ENVM_RELPATH("envs/.two.envm-other"), 0755, &err));
+    OK(envm_fs_make_dirs(f->dir.fd, ENVM_RELPATH("envs/.one.envm-abcdefgh234567ij/lib"), 0755,
+                         &err));
+    OK(envm_fs_make_dirs(f->dir.fd, ENVM_RELPATH("envs/.two.envm-abcdefgh234567ij"), 0755, &err));
+    OK(envm_fs_make_dirs(f->dir.fd, ENVM_RELPATH("envs/.one.envm-mine"), 0755, &err));
     OK(create(f, "one"));
-    assert_false(scratch_has(&f->dir, "envs/.one.envm-dead"));
-    assert_true(scratch_has(&f->dir, "envs/.two.envm-other"));
+    assert_false(scratch_has(&f->dir, "envs/.one.envm-abcdefgh234567ij"));
+    assert_true(scratch_has(&f->dir, "envs/.two.envm-abcdefgh234567ij"));
+    assert_true(scratch_has(&f->dir, "envs/.one.envm-mine"));
 }
 
 /* Channels of old have no hashes and sizes: the archive has. What the record says of dependencies
