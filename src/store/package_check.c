@@ -33,23 +33,39 @@ static enum envm_code damaged(struct check *check, const struct envm_package_pat
     return ENVM_OK;
 }
 
-/* The directory of the path; -1 when it is not there (any more). */
-static int enter(struct check *check, const struct envm_package_path *path)
+/* A file that went away meanwhile, or that the disk cannot give back, is damage; other failures (no
+ * descriptors left) are no reason to throw the entry away. */
+static bool is_damage(enum envm_code code, const struct envm_error *err)
 {
+    return code == ENVM_UNSAFE || err->cause == ENOENT || err->cause == ENOTDIR ||
+           err->cause == EIO || err->cause == ESTALE;
+}
+
+/* The directory of the path; *ret_fd is -1 when it is not there (any more). */
+static enum envm_code enter(struct check *check, const struct envm_package_path *path, int *ret_fd,
+                            struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
     size_t slash = envm_str_find_last_char(path->path.s, '/');
     struct envm_relpath parent;
+    enum envm_code code;
 
+    *ret_fd = check->root_fd;
     if (slash == SIZE_MAX)
-        return check->root_fd;
-    if (check->parent_fd >= 0 &&
-        envm_str_equal(check->parent, envm_str_slice(path->path.s, 0, slash)))
-        return check->parent_fd;
-    envm_close_fd(&check->parent_fd);
-    envm_relpath_parent(check->arena, path->path, &parent);
-    check->parent = parent.s;
-    if (envm_fs_open_dir(check->root_fd, parent, &check->parent_fd, NULL) != ENVM_OK)
-        check->parent_fd = -1;
-    return check->parent_fd;
+        return ENVM_OK;
+    if (check->parent_fd < 0 ||
+        !envm_str_equal(check->parent, envm_str_slice(path->path.s, 0, slash))) {
+        envm_close_fd(&check->parent_fd);
+        envm_relpath_parent(check->arena, path->path, &parent);
+        check->parent = parent.s;
+        code = envm_fs_open_dir(check->root_fd, parent, &check->parent_fd, &failure);
+        if (code != ENVM_OK && !is_damage(code, &failure)) {
+            envm_error_move(err, &failure);
+            return code;
+        }
+    }
+    *ret_fd = check->parent_fd;
+    return ENVM_OK;
 }
 
 static bool fingerprint_matches(const struct envm_package_path *path, const struct stat *st)
@@ -70,12 +86,10 @@ static void renew_fingerprint(struct check *check, struct envm_package_path *pat
     path->mode = (uint32_t)(st->st_mode & 07777);
 }
 
-/* A file that went away meanwhile, or that the disk cannot give back, is damage; other failures
- * (no descriptors left) are no reason to throw the entry away. */
 static enum envm_code unreadable(struct check *check, const struct envm_package_path *path,
                                  enum envm_code code, struct envm_error *err)
 {
-    if (!err || (err->cause != ENOENT && err->cause != EIO && err->cause != ESTALE))
+    if (!err || !is_damage(code, err))
         return code;
     envm_error_release(err);
     return damaged(check, path, "cannot be read");
@@ -141,10 +155,11 @@ static enum envm_code check_path(struct check *check, struct envm_package_path *
                                                [ENVM_PATH_DIRECTORY] = ENVM_FS_DIRECTORY};
     /* The leaf of a checked path is one checked component. */
     struct envm_relpath leaf = {envm_relpath_leaf(path->path)};
-    int parent_fd = enter(check, path);
+    int parent_fd = -1;
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
     struct stat st;
 
+    ENVM_TRY(enter(check, path, &parent_fd, err));
     if (parent_fd >= 0)
         ENVM_TRY(envm_fs_stat(parent_fd, leaf, &kind, &st, err));
     if (kind == ENVM_FS_ABSENT)

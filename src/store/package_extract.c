@@ -5,10 +5,12 @@
 #include "conda/package_record.h"
 #include "store/package_container.h"
 #include "sys/fs_atomic.h"
+#include "sys/fs_sweep.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
 
 #define PUBLISH_TRIES 8
+#define TEMP_AGE_SECONDS 600
 
 /* A tree in the making; gone at the end of the scope unless it was published. */
 struct work {
@@ -121,6 +123,15 @@ static enum envm_code unpack(struct envm_store *store, const struct envm_package
     return ENVM_OK;
 }
 
+/* Manifests that a killed process was writing. */
+static void sweep_shard(struct envm_store *store, const struct envm_store_place *place)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    if (envm_fs_open_dir(store->pkgs_fd, place->shard, &fd, NULL) == ENVM_OK)
+        envm_fs_sweep_files(fd, ".envm-", TEMP_AGE_SECONDS);
+}
+
 /* Manifest and tree appear together for whoever holds the lock; without it the rename decides. */
 static enum envm_code publish_once(struct envm_store *store, struct work *work,
                                    const struct envm_store_place *place,
@@ -131,6 +142,7 @@ static enum envm_code publish_once(struct envm_store *store, struct work *work,
     bool existed = false;
 
     ENVM_TRY(envm_store_lock(store, place, &lock, err));
+    sweep_shard(store, place);
     ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->tree, &kind, NULL, err));
     if (kind != ENVM_FS_ABSENT)
         return ENVM_OK;

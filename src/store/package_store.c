@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/package_store.h"
 
+#include <errno.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/hex.h"
@@ -47,14 +49,44 @@ struct look {
     envm_str why; /* damaged: what it is; in the entry's arena */
 };
 
+/* A disk that gives wrong bytes or none is damage. Anything else (no descriptors left, no rights)
+ * is this process's trouble, and no reason to throw the entry away. */
+static enum envm_code settle(enum envm_code code, struct envm_store_entry *entry, struct look *look,
+                             struct envm_error *fault, struct envm_error *err)
+{
+    if (code == ENVM_IO && fault->cause != 0 && fault->cause != ENOENT && fault->cause != ENOTDIR &&
+        fault->cause != EIO && fault->cause != ESTALE) {
+        envm_error_move(err, fault);
+        return code;
+    }
+    if (code != ENVM_OK)
+        look->why = envm_arena_str(&entry->arena, envm_str_from(fault->text));
+    return ENVM_OK;
+}
+
+static enum envm_code load_parts(struct envm_store *store, const struct envm_store_place *place,
+                                 const struct envm_sha256 *sha256, struct envm_store_entry *entry,
+                                 struct look *look, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(ENVM_MANIFEST_MAX);
+    ENVM_CLEANUP(envm_error) struct envm_error fault = {0};
+    enum envm_code code = envm_fs_read_at(store->pkgs_fd, place->manifest, &text, &fault);
+
+    if (code == ENVM_OK)
+        code = envm_manifest_read(&entry->arena, envm_buf_str(&text), &look->manifest, &fault);
+    if (code == ENVM_OK && !envm_sha256_equal(&look->manifest.sha256, sha256))
+        code = envm_fail(&fault, ENVM_DAMAGED, "its manifest is that of another package");
+    if (code == ENVM_OK)
+        code = envm_fs_open_dir(store->pkgs_fd, place->tree, &entry->dirfd, &fault);
+    return settle(code, entry, look, &fault, err);
+}
+
 /* Manifest and tree of an entry, unchecked. A manifest that is missing or cannot be read is damage.
  */
 static enum envm_code load(struct envm_store *store, const struct envm_store_place *place,
                            const struct envm_sha256 *sha256, struct envm_store_entry *entry,
                            struct look *look, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(ENVM_MANIFEST_MAX);
-    ENVM_CLEANUP(envm_error) struct envm_error fault = {0};
     enum envm_fs_kind tree = ENVM_FS_ABSENT, manifest = ENVM_FS_ABSENT;
 
     ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->tree, &tree, NULL, err));
@@ -64,14 +96,8 @@ static enum envm_code load(struct envm_store *store, const struct envm_store_pla
     ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->manifest, &manifest, NULL, err));
     if (tree != ENVM_FS_DIRECTORY || manifest != ENVM_FS_FILE)
         look->why = ENVM_STR("it has no manifest");
-    else if (envm_fs_read_at(store->pkgs_fd, place->manifest, &text, &fault) != ENVM_OK ||
-             envm_manifest_read(&entry->arena, envm_buf_str(&text), &look->manifest, &fault) !=
-                 ENVM_OK)
-        look->why = envm_arena_str(&entry->arena, envm_str_from(fault.text));
-    else if (!envm_sha256_equal(&look->manifest.sha256, sha256))
-        look->why = ENVM_STR("its manifest is that of another package");
-    else if (envm_fs_open_dir(store->pkgs_fd, place->tree, &entry->dirfd, &fault) != ENVM_OK)
-        look->why = envm_arena_str(&entry->arena, envm_str_from(fault.text));
+    else
+        return load_parts(store, place, sha256, entry, look, err);
     return ENVM_OK;
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <sys/resource.h>
+
 #include "../support/store_world.h"
 
 #include <pthread.h>
@@ -490,6 +492,33 @@ static void many_may_want_the_same_package(void **state)
     envm_store_free(other);
 }
 
+/* Too few descriptors are this process's trouble: the cached package stays. */
+static void a_shortage_is_no_damage(void **state)
+{
+    struct rlimit before, few;
+    int next = dup(world.cache_fd);
+
+    (void)state;
+    close(next);
+    expect_demo(false);
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = before;
+    for (int spare = 0; spare < 6; spare++) {
+        ENVM_CLEANUP(envm_store_entry) struct envm_store_entry entry = ENVM_STORE_ENTRY_EMPTY;
+        bool found = false;
+        enum envm_code code;
+
+        few.rlim_cur = (rlim_t)(next + spare);
+        setrlimit(RLIMIT_NOFILE, &few);
+        code = envm_store_find(world.store, &demo.sha256, &entry, &found, &err);
+        setrlimit(RLIMIT_NOFILE, &before);
+        envm_error_release(&err);
+        assert_true(code == ENVM_OK ? found : code == ENVM_IO);
+    }
+    assert_int_equal(world.warnings, 0);
+    expect_demo(true);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -508,6 +537,7 @@ int main(void)
         TEST(dead_runs_are_swept),
         TEST(interruption_leaves_nothing),
         TEST(many_may_want_the_same_package),
+        TEST(a_shortage_is_no_damage),
     };
 
     return cmocka_run_group_tests(tests, make_channel, drop_channel);
