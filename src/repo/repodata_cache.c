@@ -11,8 +11,6 @@
 #include "sys/fs.h"
 #include "sys/fs_temp.h"
 
-#define TEMP_PREFIX ".new-"
-
 enum envm_code envm_repodata_cache_init(struct envm_repodata_cache *cache, int dirfd, envm_str url,
                                         envm_str boot_id, struct envm_arena *arena,
                                         struct envm_error *err)
@@ -95,8 +93,8 @@ enum envm_code envm_repodata_cache_scratch(const struct envm_repodata_cache *cac
 {
     struct envm_relpath path;
 
-    if (cache->dirfd < 0 ||
-        envm_fs_temp_file(cache->dirfd, TEMP_PREFIX, arena, &path, ret_fd, NULL) != ENVM_OK)
+    if (cache->dirfd < 0 || envm_fs_temp_file(cache->dirfd, ENVM_REPODATA_TEMP_PREFIX, arena, &path,
+                                              ret_fd, NULL) != ENVM_OK)
         return memory_file(ret_fd, err);
     return envm_fs_unlink(cache->dirfd, path, err);
 }
@@ -133,7 +131,7 @@ static enum envm_code store_on_disk(const struct envm_repodata_cache *cache,
     struct envm_relpath path;
     enum envm_code code;
 
-    ENVM_TRY(envm_fs_temp_file(cache->dirfd, TEMP_PREFIX, arena, &path, &fd, err));
+    ENVM_TRY(envm_fs_temp_file(cache->dirfd, ENVM_REPODATA_TEMP_PREFIX, arena, &path, &fd, err));
     code = write_and_rename(cache, path, fd, builder, origin, state, err);
     if (code == ENVM_OK)
         *ret_fd = ENVM_TAKE(fd, -1);

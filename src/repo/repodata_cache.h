@@ -11,6 +11,11 @@
 #include "repo/repodata_build.h"
 #include "repo/repodata_state.h"
 
+/* Files in the making. One that has not been written to for this many seconds belongs to a process
+ * that was killed; should that one only be slow, it goes on without a cache. */
+#define ENVM_REPODATA_TEMP_PREFIX ".new-"
+#define ENVM_REPODATA_TEMP_AGE 600
+
 struct envm_repodata_cache {
     int dirfd; /* of "repodata"; -1: there is no cache */
     struct envm_relpath index, state;

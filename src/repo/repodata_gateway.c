@@ -8,6 +8,7 @@
 #include "repo/repodata_fetch.h"
 #include "repo/repodata_source.h"
 #include "sys/fs.h"
+#include "sys/fs_sweep.h"
 #include "sys/workers.h"
 
 #define THREADS_MAX 16
@@ -50,6 +51,8 @@ enum envm_code envm_gateway_new(const struct envm_gateway_config *config,
         (envm_fs_make_dirs(config->cache_fd, folder, 0700, &trouble) != ENVM_OK ||
          envm_fs_open_dir(config->cache_fd, folder, &gateway->dirfd, &trouble) != ENVM_OK))
         envm_sink_warn(config->sink, "repodata cannot be cached: %s", trouble.text);
+    if (gateway->dirfd >= 0)
+        envm_fs_sweep_files(gateway->dirfd, ENVM_REPODATA_TEMP_PREFIX, ENVM_REPODATA_TEMP_AGE);
     *ret_gateway = gateway;
     return ENVM_OK;
 }
