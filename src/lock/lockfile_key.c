@@ -2,6 +2,7 @@
 #include "lock/lockfile_key.h"
 
 #include "base/relpath.h"
+#include "base/utf8.h"
 #include "conda/platform.h"
 
 envm_str envm_lockfile_package_key(struct envm_arena *arena,
@@ -33,4 +34,17 @@ bool envm_lockfile_key_parse(envm_str key, struct envm_lockfile_key *ret_key)
     return rest.len > 0 && envm_subdir_is_valid(ret_key->subdir) &&
            envm_is_path_component(ret_key->file_name) &&
            envm_archive_name_parse(ret_key->file_name, &ret_key->name);
+}
+
+bool envm_lockfile_text_is_plain(envm_str text)
+{
+    while (text.len > 0) {
+        uint32_t code_point = 0;
+        size_t length = envm_utf8_decode(text, &code_point);
+
+        if (length == 0 || envm_utf8_is_control(code_point))
+            return false;
+        text = envm_str_skip(text, length);
+    }
+    return true;
 }

@@ -25,4 +25,7 @@ struct envm_lockfile_key {
 /* Takes a key apart (slices of it); false when any part breaks its grammar. */
 bool envm_lockfile_key_parse(envm_str key, struct envm_lockfile_key *ret_key);
 
+/* UTF-8 without control characters. */
+bool envm_lockfile_text_is_plain(envm_str text);
+
 #endif

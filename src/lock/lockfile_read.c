@@ -160,6 +160,24 @@ static envm_str scheme_of(envm_str url)
     return at == SIZE_MAX ? (envm_str){0} : envm_str_n(url.ptr, at);
 }
 
+/* The name of a channel, or where repodata came from: text that is shown, and written again. */
+static enum envm_code check_origin(struct reader *r, const struct envm_yaml_node *node,
+                                   envm_str text)
+{
+    struct envm_url url;
+
+    if (!envm_lockfile_text_is_plain(text))
+        return bad(r, ENVM_MALFORMED, node, "\"%s\" holds control characters", shown(r, text));
+    if (scheme_of(text).len == 0)
+        return ENVM_OK;
+    if (envm_url_parse(r->arena, text, &url, NULL) != ENVM_OK)
+        return bad(r, ENVM_MALFORMED, node, "\"%s\" is not a usable URL",
+                   shown(r, envm_url_redact_one(r->arena, text)));
+    if (url.has_userinfo || url.token.len > 0 || url.query.len > 0)
+        return bad(r, ENVM_UNSAFE, node, "\"%s\" holds credentials", shown(r, url.clean));
+    return ENVM_OK;
+}
+
 static enum envm_code check_url(struct reader *r, const struct envm_yaml_node *node,
                                 const struct envm_lockfile_key *key, envm_str url_text)
 {
@@ -174,7 +192,7 @@ static enum envm_code check_url(struct reader *r, const struct envm_yaml_node *n
         envm_error_release(&cause);
         return bad(r, ENVM_MALFORMED, node, "url: %s", why);
     }
-    if (url.has_userinfo || url.token.len > 0)
+    if (url.has_userinfo || url.token.len > 0 || url.query.len > 0)
         return bad(r, ENVM_UNSAFE, node, "the url holds credentials");
     slash = envm_str_find_last_char(url.path, '/');
     if (!envm_str_equal(envm_url_decode(r->arena, envm_str_skip(url.path, slash + 1)),
@@ -229,7 +247,8 @@ static enum envm_code read_package(struct reader *r, const struct envm_yaml_node
     ENVM_TRY(expect(r, node, ENVM_YAML_MAPPING, "a package"));
     if (!envm_lockfile_key_parse(key_node->scalar, &key))
         return bad(r, ENVM_MALFORMED, key_node, "\"%s\" is not CHANNEL/SUBDIR/FILE",
-                   shown(r, key_node->scalar));
+                   shown(r, envm_url_redact_one(r->arena, key_node->scalar)));
+    ENVM_TRY(check_origin(r, key_node, key.channel));
     ENVM_TRY(only_keys(r, node, allowed));
     *record = (struct envm_package_record){
         .name = key.name.name,
@@ -440,6 +459,8 @@ static enum envm_code read_environment(struct reader *r, const struct envm_yaml_
     ENVM_TRY(only_keys(r, node, allowed));
     ENVM_TRY(required(r, node, "channels", ENVM_YAML_SEQUENCE, &channels));
     ENVM_TRY(read_list(r, node, "channels", &r->lock->channels));
+    for (size_t i = 0; i < channels->count; i++)
+        ENVM_TRY(check_origin(r, channels->items[i], channels->items[i]->scalar));
     ENVM_TRY(required(r, node, "request", ENVM_YAML_MAPPING, &request));
     ENVM_TRY(read_request(r, request));
     ENVM_TRY(read_variables(r, node));
@@ -466,6 +487,7 @@ static enum envm_code read_provenance(struct reader *r, const struct envm_yaml_n
 
         ENVM_TRY(expect(r, node->items[i], ENVM_YAML_MAPPING, "provenance"));
         ENVM_TRY(only_keys(r, node->items[i], allowed));
+        ENVM_TRY(check_origin(r, node->keys[i], node->keys[i]->scalar));
         source->url = node->keys[i]->scalar;
         ENVM_TRY(read_text(r, node->items[i], "sha256", &sha256));
         ENVM_TRY(read_text(r, node->items[i], "etag", &source->etag));

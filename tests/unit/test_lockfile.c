@@ -161,6 +161,17 @@ static const struct refusal refusals[] = {
      "https://me:secret@conda.anaconda.org/conda-forge/linux-64/app", ENVM_UNSAFE, "credentials"},
     {"https://conda.anaconda.org/conda-forge/linux-64/app",
      "https://conda.anaconda.org/t/tk-1234/conda-forge/linux-64/app", ENVM_UNSAFE, "credentials"},
+    {"linux-64/app-1.0-h0_1.conda\n    sha256", "linux-64/app-1.0-h0_1.conda?sig=x\n    sha256",
+     ENVM_UNSAFE, "credentials"},
+    {"  conda-forge/linux-64/app-1.0-h0_1.conda:\n",
+     "  https://me:secret@x.org/linux-64/app-1.0-h0_1.conda:\n", ENVM_UNSAFE, "credentials"},
+    {"  conda-forge/linux-64/app-1.0-h0_1.conda:\n",
+     "  https://x.org/t/secret/c/linux-64/app-1.0-h0_1.conda:\n", ENVM_UNSAFE, "credentials"},
+    {"  conda-forge/linux-64/app-1.0-h0_1.conda:\n",
+     "  \"conda\\nforge/linux-64/app-1.0-h0_1.conda\":\n", ENVM_MALFORMED, "control characters"},
+    {"      - conda-forge\n", "      - \"x\\e[31m\"\n", ENVM_MALFORMED, "control characters"},
+    {"      - conda-forge\n", "      - https://me:secret@x.org/c\n", ENVM_UNSAFE, "credentials"},
+    {"provenance:\n  https://", "provenance:\n  https://me:secret@", ENVM_UNSAFE, "credentials"},
     {"https://conda.anaconda.org/conda-forge/linux-64/app", "http://x.org/linux-64/app",
      ENVM_UNSAFE, "has to be https"},
     {"https://conda.anaconda.org/conda-forge/linux-64/app", "file:///etc/linux-64/app", ENVM_UNSAFE,
@@ -212,6 +223,7 @@ static void test_refusals(void **state)
             fail_msg("row %zu (%s): code %s, \"%s\"", i, refusals[i].to, envm_code_name(code),
                      f->err.text ? f->err.text : "");
         assert_non_null(strstr(f->err.text, "env.lock"));
+        assert_null(strstr(f->err.text, "secret"));
     }
 }
 
