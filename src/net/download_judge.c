@@ -30,6 +30,22 @@ static envm_str what(struct envm_download_job *job)
                              ENVM_STR_ARGS(job->url.clean), ENVM_STR_ARGS(job->hop.clean));
 }
 
+/* libcurl quotes a proxy that it cannot read, password included, and such a text need not look like
+ * a URL to the redaction. */
+static envm_str without_proxy(struct envm_download_job *job, envm_str message)
+{
+    envm_str proxy = envm_str_from(job->exchange.proxy);
+    size_t at = proxy.len > 0 ? envm_str_find(message, proxy) : SIZE_MAX;
+    envm_str shown, rest;
+
+    if (at == SIZE_MAX)
+        return message;
+    shown = envm_url_redact_one(job->arena, proxy);
+    rest = envm_str_skip(message, at + proxy.len);
+    return envm_arena_printf(job->arena, "%.*s%.*s%.*s", (int)at, message.ptr, ENVM_STR_ARGS(shown),
+                             ENVM_STR_ARGS(rest));
+}
+
 /* libcurl's words may name the proxy or the URL: they pass the redaction like everything else. */
 envm_str envm_download_reason(struct envm_download_job *job)
 {
@@ -39,8 +55,10 @@ envm_str envm_download_reason(struct envm_download_job *job)
     if (exchange->proxy_status >= 400)
         envm_buf_printf(&text, "the proxy answered with HTTP status %u", exchange->proxy_status);
     else if (exchange->message[0])
-        envm_buf_add_escaped(&text, envm_url_redact(job->arena, envm_str_from(exchange->message)),
-                             REASON_MAX);
+        envm_buf_add_escaped(
+            &text,
+            envm_url_redact(job->arena, without_proxy(job, envm_str_from(exchange->message))),
+            REASON_MAX);
     else if (job->body.fault == ENVM_BODY_WRONG_RANGE)
         envm_buf_add_cstr(&text, "the server sent another range than the one asked for");
     else

@@ -749,6 +749,26 @@ static void test_http_proxy(void **state)
     assert_no_canary(f);
 }
 
+/* What libcurl cannot read it quotes, password and all. */
+static void test_unreadable_proxies(void **state)
+{
+    static const char *const texts[] = {"me:" CANARY "@ho st:1", "http://me:" CANARY "#x@host:1",
+                                        "me:" CANARY "@host:999999", "odd://me:" CANARY "@host:1",
+                                        "http://me:" CANARY "@[::1"};
+    struct fixture *f = *state;
+
+    httpd_start(&f->server, "{}", NULL);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct envm_proxy proxy = {.scheme_or_host = ENVM_STR("all"),
+                                   .url = envm_str_from(texts[i])};
+
+        use_config(f, (struct envm_net_config){.proxies = &proxy, .proxy_count = 1, .retries = 1});
+        assert_int_equal(fetch(f, (struct envm_download){.url = ENVM_STR("http://x.invalid/y")}),
+                         ENVM_NETWORK);
+        assert_no_canary(f);
+    }
+}
+
 static void test_https_through_proxy(void **state)
 {
     struct fixture *f = *state;
@@ -963,6 +983,7 @@ int main(void)
         T(test_foreign_token_path_is_kept),
         T(test_netrc_is_used),
         T(test_http_proxy),
+        T(test_unreadable_proxies),
         T(test_https_through_proxy),
         T(test_process_environment_is_not_read),
         T(test_tls),
