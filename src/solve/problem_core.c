@@ -49,7 +49,7 @@ static enum envm_code find_hopeless(struct envm_solve_space *space, struct envm_
         ENVM_CLEANUP(envm_solve_view) struct envm_solve_view view = {0};
         struct envm_id_list one = {requests.items + i, 1};
         ENVM_TRY(envm_solve_reach(space, one, &reach, err));
-        envm_solve_view_init(&view, &reach, true);
+        envm_solve_view_init(&view, &reach, false);
         if (view.failed)
             ids[count++] = requests.items[i];
     }

@@ -36,7 +36,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 static void set_shape(struct envm_problem_node *node)
 {
-    uint64_t shape = mix((uint64_t)node->kind + 1, node->name);
+    uint64_t shape = mix((uint64_t)node->kind + 1 + (node->is_constraint ? 16 : 0), node->name);
 
     if (node->kind == ENVM_PROBLEM_REASON)
         shape = mix(shape, node->reason);
@@ -95,6 +95,31 @@ static struct envm_problem_node *merge_nodes(struct maker *maker, struct envm_pr
         node->children[i] = i < b->child_count ? merge_nodes(maker, a->children[i], b->children[i])
                                                : a->children[i];
     return node;
+}
+
+static struct envm_id_list list_of(struct maker *maker, struct envm_id_vec *vec)
+{
+    struct envm_id_list list = {
+        envm_arena_copy(maker->arena, vec->items, vec->count * sizeof(*vec->items)),
+        (uint32_t)vec->count};
+
+    envm_vec_release(vec);
+    return list;
+}
+
+/* The specs by which a candidate depends on a name or constrains it. */
+static struct envm_id_list terms_about(struct maker *maker, uint32_t candidate, uint32_t name)
+{
+    const struct envm_solve_candidate *c = &maker->space->candidates.items[candidate];
+    struct envm_id_vec found = {0};
+
+    for (uint32_t i = 0; i < c->depends.count + c->constrains.count; i++) {
+        uint32_t spec =
+            i < c->depends.count ? c->depends.items[i] : c->constrains.items[i - c->depends.count];
+        if (maker->space->specs.items[spec].name == name)
+            envm_vec_push(&found, spec);
+    }
+    return list_of(maker, &found);
 }
 
 static void merge_equal(struct maker *maker, struct node_vec *nodes)
@@ -160,6 +185,9 @@ static void take_children(struct maker *maker, struct envm_problem_node *node,
 
 /* --- what stands in the way of a candidate --------------------------------------------------- */
 
+/* In `reason` of an edge that leads to a spec. */
+enum { EDGE_DEPENDS, EDGE_CONSTRAINS };
+
 struct edge {
     uint32_t depends; /* a spec, or ENVM_SOLVE_NONE: then the reason */
     uint32_t reason, spec, other;
@@ -188,7 +216,7 @@ static void edges_of_rules(struct maker *maker, uint32_t candidate, struct edge_
     for (uint32_t i = 0; i < rules.count; i++) {
         const struct envm_solve_rule *rule = &maker->attempt->answer.rules.items[rules.items[i]];
         if (rule->kind == ENVM_RULE_DEPENDS)
-            envm_vec_push(edges, ((struct edge){rule->spec, 0, 0, 0}));
+            envm_vec_push(edges, ((struct edge){rule->spec, EDGE_DEPENDS, 0, 0}));
         else if (rule->kind == ENVM_RULE_CONSTRAINS)
             push_reason(edges, ENVM_REASON_CONSTRAINS, rule->spec, ENVM_SOLVE_NONE);
         else if (rule->kind == ENVM_RULE_EXCLUDED)
@@ -196,6 +224,17 @@ static void edges_of_rules(struct maker *maker, uint32_t candidate, struct edge_
         else
             push_reason(edges, ENVM_REASON_SAME_NAME, ENVM_SOLVE_NONE, ENVM_SOLVE_NONE);
     }
+}
+
+/* Nothing that was reached accepts it: what needs its name needs another. */
+static void edges_of_unreached(struct maker *maker, uint32_t candidate, struct edge_vec *edges)
+{
+    uint32_t name = maker->space->candidates.items[candidate].name;
+
+    if (maker->attempt->view.is_needed[name] &&
+        maker->attempt->view.needed_by[name] != ENVM_SOLVE_NONE)
+        push_reason(edges, ENVM_REASON_NEEDED, maker->attempt->view.needed_by[name],
+                    ENVM_SOLVE_NONE);
 }
 
 /* Fills the edges of one candidate; none means that it has no part in the conflict. */
@@ -216,14 +255,18 @@ static void edges_of(struct maker *maker, uint32_t candidate, struct edge_vec *e
     else if (exclusion == ENVM_EXCLUDED_BROKEN)
         push_reason(edges, ENVM_REASON_BROKEN,
                     maker->space->candidates.items[candidate].broken_spec, ENVM_SOLVE_NONE);
-    else if (candidate >= reach->candidate_count || !reach->is_reached[candidate])
+    else if (candidate >= reach->candidate_count)
         return;
+    else if (!reach->is_reached[candidate])
+        edges_of_unreached(maker, candidate, edges);
     else if (view->is_live[candidate])
         edges_of_rules(maker, candidate, edges);
     else if (view->why[candidate].death == ENVM_DEATH_DEPENDS)
-        envm_vec_push(edges, ((struct edge){view->why[candidate].id, 0, 0, 0}));
+        envm_vec_push(edges, ((struct edge){view->why[candidate].id, EDGE_DEPENDS, 0, 0}));
     else if (view->why[candidate].death == ENVM_DEATH_CONSTRAINS)
-        push_reason(edges, ENVM_REASON_CONSTRAINS, view->why[candidate].id, ENVM_SOLVE_NONE);
+        envm_vec_push(edges, ((struct edge){view->why[candidate].id, EDGE_CONSTRAINS, 0, 0}));
+    else if (view->why[candidate].death == ENVM_DEATH_NEEDED)
+        push_reason(edges, ENVM_REASON_NEEDED, view->why[candidate].id, ENVM_SOLVE_NONE);
     if (edges->count > 1)
         qsort(edges->items, edges->count, sizeof(*edges->items), compare_edges);
     for (size_t i = 0; i < edges->count; i++)
@@ -236,15 +279,60 @@ static void edges_of(struct maker *maker, uint32_t candidate, struct edge_vec *e
 
 static void spec_children(struct maker *maker, uint32_t spec, struct node_vec *ret_children);
 
-static struct envm_problem_node *depends_node(struct maker *maker, uint32_t spec)
+static struct envm_problem_node *depends_node(struct maker *maker, uint32_t spec,
+                                              bool is_constraint)
 {
     struct envm_problem_node *node = new_node(maker, ENVM_PROBLEM_DEPENDS);
     struct node_vec children = {0};
 
     node->name = maker->space->specs.items[spec].name;
+    node->is_constraint = is_constraint;
     one_id(maker, &node->specs, spec);
     spec_children(maker, spec, &children);
     take_children(maker, node, &children);
+    return node;
+}
+
+/* Which records of the needed name that killed a candidate could still be had at that time, and
+ * what they say about the candidate's name. */
+static void fill_needed(struct maker *maker, struct envm_problem_node *node, uint32_t needed,
+                        uint32_t candidate)
+{
+    const struct envm_solve_view *view = &maker->attempt->view;
+    const struct envm_solve_name *entry = &maker->space->names.items[needed];
+    struct envm_id_list specs = {0};
+    struct envm_id_vec found = {0}, path = {0};
+
+    for (uint32_t c = entry->first; c < entry->first + entry->count; c++) {
+        if (c >= view->reach->candidate_count || !view->reach->is_reached[c] ||
+            (!view->is_live[c] && view->why[c].order < view->why[candidate].order))
+            continue;
+        struct envm_id_list own =
+            terms_about(maker, c, maker->space->candidates.items[candidate].name);
+        if (own.count)
+            envm_vec_push(&found, c);
+        specs = join_ids(maker->arena, specs, own);
+    }
+    for (uint32_t by = view->needed_by[needed]; by != ENVM_SOLVE_NONE && path.count < DEPTH_MAX;
+         by = view->needed_by[by])
+        envm_vec_push(&path, by);
+    node->name = needed;
+    node->specs = specs;
+    node->candidates = list_of(maker, &found);
+    node->path = list_of(maker, &path);
+    set_shape(node);
+}
+
+static struct envm_problem_node *edge_node(struct maker *maker, const struct edge *edge,
+                                           uint32_t candidate)
+{
+    if (edge->depends != ENVM_SOLVE_NONE)
+        return depends_node(maker, edge->depends, edge->reason == EDGE_CONSTRAINS);
+    if (edge->reason != ENVM_REASON_NEEDED)
+        return reason_node(maker, (enum envm_problem_reason)edge->reason, edge->spec, edge->other);
+    struct envm_problem_node *node =
+        reason_node(maker, ENVM_REASON_NEEDED, ENVM_SOLVE_NONE, ENVM_SOLVE_NONE);
+    fill_needed(maker, node, edge->spec, candidate);
     return node;
 }
 
@@ -257,12 +345,7 @@ static struct envm_problem_node *packages_node(struct maker *maker, uint32_t can
     node->name = maker->space->candidates.items[candidate].name;
     one_id(maker, &node->candidates, candidate);
     for (size_t i = 0; i < edges->count; i++) {
-        const struct edge *edge = &edges->items[i];
-        struct envm_problem_node *child =
-            edge->depends != ENVM_SOLVE_NONE
-                ? depends_node(maker, edge->depends)
-                : reason_node(maker, (enum envm_problem_reason)edge->reason, edge->spec,
-                              edge->other);
+        struct envm_problem_node *child = edge_node(maker, &edges->items[i], candidate);
         envm_vec_push(&children, child);
     }
     take_children(maker, node, &children);

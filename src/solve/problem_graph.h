@@ -27,17 +27,20 @@ enum envm_problem_reason {
     ENVM_REASON_CONSTRAINS,      /* its own constraint cannot be met: spec */
     ENVM_REASON_EXCLUDED,        /* a package constrains it: other, spec */
     ENVM_REASON_SAME_NAME,       /* the other side needs another version of it */
+    ENVM_REASON_NEEDED,          /* nothing that is needed goes with it: candidates, specs, path */
     ENVM_REASON_REPEATED,        /* a cycle, or too deep to show */
 };
 
 struct envm_problem_node {
     enum envm_problem_kind kind;
     enum envm_problem_reason reason; /* REASON */
+    bool is_constraint;              /* DEPENDS: may be absent, but nothing else may be there */
     uint32_t name;                   /* what it is about; ENVM_SOLVE_NONE for patterns */
     uint32_t spec;                   /* REQUEST; REASON as above, or ENVM_SOLVE_NONE */
     uint32_t other;                  /* REASON: a candidate, or ENVM_SOLVE_NONE */
     struct envm_id_list candidates;  /* PACKAGES; REQUEST: what could still meet it */
     struct envm_id_list specs;       /* DEPENDS and REASON: the texts it was written in */
+    struct envm_id_list path; /* NEEDED: names, from what needs the candidates to a request */
     struct envm_problem_node **children;
     size_t child_count;
     uint64_t shape;  /* equal for nodes that say the same about other versions */

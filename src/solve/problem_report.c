@@ -84,7 +84,7 @@ static void say_label(struct printer *printer, const struct envm_problem_node *n
         envm_problem_say_packages(printer->out, printer->space, node->candidates);
         break;
     case ENVM_PROBLEM_DEPENDS:
-        envm_buf_add_cstr(printer->out, "needs ");
+        envm_buf_add_cstr(printer->out, node->is_constraint ? "allows only " : "needs ");
         envm_problem_say_specs(printer->out, printer->space, node->specs);
         break;
     case ENVM_PROBLEM_REASON:
@@ -231,7 +231,7 @@ static void write_node_texts(struct envm_json_writer *w, struct envm_solve_space
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(TEXT_LIMIT);
     struct printer printer = {.out = &text, .space = space};
 
-    envm_json_field_cstr(w, "kind", kinds[node->kind]);
+    envm_json_field_cstr(w, "kind", node->is_constraint ? "constrains" : kinds[node->kind]);
     if (node->kind == ENVM_PROBLEM_REASON) {
         envm_problem_say_reason(&text, space, node, about);
         envm_json_field_cstr(w, "reason", envm_problem_reason_name(node->reason));

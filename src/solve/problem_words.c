@@ -198,6 +198,28 @@ static void say_excluded(struct envm_buf *out, const struct envm_solve_space *sp
     envm_problem_say_specs(out, space, node->specs);
 }
 
+/* "x 1.0 needs c >=2 (a needs y, which needs x)" */
+static void say_needed(struct envm_buf *out, const struct envm_solve_space *space,
+                       const struct envm_problem_node *node)
+{
+    if (node->candidates.count)
+        envm_problem_say_packages(out, space, node->candidates);
+    else
+        say(out, space->names.items[node->name].name);
+    envm_buf_add_cstr(out, " goes only with ");
+    envm_problem_say_specs(out, space, node->specs);
+    for (uint32_t i = node->path.count; i-- > 0;) {
+        if (i + 1 == node->path.count) {
+            envm_buf_add_cstr(out, " (");
+            say(out, space->names.items[node->path.items[i]].name);
+        }
+        envm_buf_add_cstr(out, i + 1 == node->path.count ? " needs " : ", which needs ");
+        say(out, space->names.items[i ? node->path.items[i - 1] : node->name].name);
+    }
+    if (node->path.count)
+        envm_buf_add_byte(out, ')');
+}
+
 static void say_quoted_spec(struct envm_buf *out, const struct envm_solve_space *space,
                             const char *before, uint32_t spec, const char *after)
 {
@@ -246,6 +268,9 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
     case ENVM_REASON_SAME_NAME:
         envm_buf_add_cstr(out, "only one version can be installed");
         break;
+    case ENVM_REASON_NEEDED:
+        say_needed(out, space, node);
+        break;
     case ENVM_REASON_REPEATED:
         envm_buf_add_cstr(out, "and so on");
         break;
@@ -265,6 +290,7 @@ const char *envm_problem_reason_name(enum envm_problem_reason reason)
         [ENVM_REASON_CONSTRAINS] = "constrains",
         [ENVM_REASON_EXCLUDED] = "constrained",
         [ENVM_REASON_SAME_NAME] = "one-version",
+        [ENVM_REASON_NEEDED] = "needed",
         [ENVM_REASON_REPEATED] = "repeated",
     };
 

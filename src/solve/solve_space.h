@@ -19,6 +19,11 @@ struct envm_id_list {
     uint32_t count;
 };
 
+struct envm_id_vec {
+    uint32_t *items;
+    size_t count, capacity;
+};
+
 struct envm_solve_spec {
     envm_str text;
     const struct envm_match_spec *spec; /* NULL: the text cannot be parsed */

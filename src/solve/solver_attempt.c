@@ -12,7 +12,7 @@ enum envm_code envm_solver_attempt(struct envm_solve_space *space, struct envm_i
 
     *attempt = (struct envm_solve_attempt){0};
     ENVM_TRY(envm_solve_reach(space, requests, &attempt->reach, err));
-    envm_solve_view_init(&attempt->view, &attempt->reach, goal != ENVM_RUN_EXPLAIN);
+    envm_solve_view_init(&attempt->view, &attempt->reach, goal == ENVM_RUN_EXPLAIN);
     if (attempt->view.failed)
         return ENVM_OK;
     envm_solve_rank(&attempt->view);

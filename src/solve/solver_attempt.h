@@ -14,7 +14,7 @@ struct envm_solve_attempt {
 };
 
 /* Pruning alone may show that there is no solution; then the view has failed and libsolv was not
- * asked. Explaining prunes without propagation, so that the reasons in the view stay simple. */
+ * asked. Explaining prunes past the first failure, so that every reason is there. */
 enum envm_code envm_solver_attempt(struct envm_solve_space *space, struct envm_id_list requests,
                                    enum envm_run_goal goal, struct envm_solve_attempt *ret_attempt,
                                    struct envm_error *err);

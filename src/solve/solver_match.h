@@ -26,12 +26,8 @@ void envm_solve_load_init(struct envm_solve_load *load, const struct envm_solve_
 void envm_solve_load_release(struct envm_solve_load *load);
 ENVM_DEFINE_CLEANUP(envm_solve_load, struct envm_solve_load, envm_solve_load_release)
 
-/* The classes that a chosen candidate depends on (conflicts with), sorted and distinct, appended
- * to a vector of the caller that is emptied first. */
-struct envm_id_vec {
-    uint32_t *items;
-    size_t count, capacity;
-};
+/* The classes that a chosen candidate depends on (conflicts with), sorted and distinct, put
+ * into a vector of the caller that is emptied first. */
 void envm_solve_load_depends(const struct envm_solve_load *load, uint32_t candidate,
                              struct envm_id_vec *ret_classes);
 void envm_solve_load_conflicts(const struct envm_solve_load *load, uint32_t candidate,

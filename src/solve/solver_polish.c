@@ -78,7 +78,7 @@ static bool ask_better(struct polish *polish, uint32_t name, uint32_t limit, boo
     envm_solve_view_copy(&trial, &polish->base);
     cut(polish, &trial, name, limit, by_tier, 0);
     envm_solve_view_settle(&trial);
-    envm_solve_view_need(&trial, name);
+    envm_solve_view_need(&trial, name, ENVM_SOLVE_NONE);
     if (!envm_solve_view_settle(&trial))
         return false;
     polish->questions++;

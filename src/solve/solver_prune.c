@@ -2,6 +2,7 @@
 #include "solve/solver_prune.h"
 
 #include "base/alloc.h"
+#include "solve/solver_support.h"
 
 static void fail(struct envm_solve_view *view, uint32_t request)
 {
@@ -16,7 +17,7 @@ void envm_solve_view_kill(struct envm_solve_view *view, uint32_t candidate, enum
     if (!view->is_live[candidate])
         return;
     view->is_live[candidate] = 0;
-    view->why[candidate] = (struct envm_solve_why){(uint32_t)death, id};
+    view->why[candidate] = (struct envm_solve_why){(uint32_t)death, id, ++view->deaths};
     envm_vec_push(&view->dead, candidate);
 }
 
@@ -41,15 +42,25 @@ static void spec_died(struct envm_solve_view *view, uint32_t spec)
         kill_list(view, envm_ids_of(&reach->constrainers, spec), ENVM_DEATH_CONSTRAINS, spec);
 }
 
-void envm_solve_view_need(struct envm_solve_view *view, uint32_t name)
+static void name_changed(struct envm_solve_view *view, uint32_t name)
 {
-    if (name == ENVM_SOLVE_NONE || view->is_needed[name])
-        return;
-    view->is_needed[name] = 1;
     if (view->name_live[name] == 0)
         fail(view, ENVM_SOLVE_NONE);
     if (view->name_live[name] == 1)
         envm_vec_push(&view->forced, name);
+    if (view->name_live[name] > 1 && !view->is_changed[name]) {
+        view->is_changed[name] = 1;
+        envm_vec_push(&view->changed, name);
+    }
+}
+
+void envm_solve_view_need(struct envm_solve_view *view, uint32_t name, uint32_t by)
+{
+    if (name == ENVM_SOLVE_NONE || view->is_needed[name])
+        return;
+    view->is_needed[name] = 1;
+    view->needed_by[name] = by;
+    name_changed(view, name);
     struct envm_id_list specs = envm_ids_of(&view->reach->constrains_of, name);
     for (uint32_t i = 0; i < specs.count; i++)
         if (view->spec_live[specs.items[i]] == 0)
@@ -67,16 +78,12 @@ static void finish_death(struct envm_solve_view *view, uint32_t candidate)
     for (uint32_t i = 0; i < specs.count; i++)
         if (--view->spec_live[specs.items[i]] == 0)
             spec_died(view, specs.items[i]);
-    if (!view->is_needed[name])
-        return;
-    if (view->name_live[name] == 0)
-        fail(view, ENVM_SOLVE_NONE);
-    if (view->name_live[name] == 1)
-        envm_vec_push(&view->forced, name);
+    if (view->is_needed[name])
+        name_changed(view, name);
 }
 
-/* Everything live of the spec's name that the spec does not match goes. */
-static void keep_only(struct envm_solve_view *view, uint32_t spec)
+/* Everything live of the spec's name that the spec does not match goes, because of `by`. */
+static void keep_only(struct envm_solve_view *view, uint32_t spec, uint32_t by)
 {
     const struct envm_solve_space *space = view->reach->space;
     uint32_t name = space->specs.items[spec].name;
@@ -87,7 +94,7 @@ static void keep_only(struct envm_solve_view *view, uint32_t spec)
     for (uint32_t c = entry->first; c < entry->first + entry->count; c++)
         if (c < view->reach->candidate_count && view->is_live[c] &&
             !envm_solve_space_matches(space, spec, c))
-            envm_solve_view_kill(view, c, ENVM_DEATH_OTHER, spec);
+            envm_solve_view_kill(view, c, ENVM_DEATH_NEEDED, by);
 }
 
 static uint32_t last_live(const struct envm_solve_view *view, uint32_t name)
@@ -106,17 +113,17 @@ static void force(struct envm_solve_view *view, uint32_t name)
     const struct envm_solve_reach *reach = view->reach;
     uint32_t only = last_live(view, name);
 
-    if (view->is_forced[name] || only == ENVM_SOLVE_NONE || !view->propagate)
+    if (view->is_forced[name] || only == ENVM_SOLVE_NONE)
         return;
     view->is_forced[name] = 1;
     const struct envm_solve_candidate *c = &reach->space->candidates.items[only];
     for (uint32_t i = 0; i < c->depends.count; i++) {
-        envm_solve_view_need(view, reach->space->specs.items[c->depends.items[i]].name);
-        keep_only(view, c->depends.items[i]);
+        envm_solve_view_need(view, reach->space->specs.items[c->depends.items[i]].name, name);
+        keep_only(view, c->depends.items[i], name);
     }
     for (uint32_t i = 0; i < c->constrains.count; i++)
         if (reach->use[c->constrains.items[i]] & ENVM_SPEC_CONSTRAINS)
-            keep_only(view, c->constrains.items[i]);
+            keep_only(view, c->constrains.items[i], name);
     struct envm_id_list specs = envm_ids_of(&reach->constrains_of, name);
     for (uint32_t i = 0; i < specs.count; i++)
         if (!envm_solve_space_matches(reach->space, specs.items[i], only))
@@ -126,12 +133,17 @@ static void force(struct envm_solve_view *view, uint32_t name)
 
 bool envm_solve_view_settle(struct envm_solve_view *view)
 {
-    while (view->dead.count || view->forced.count) {
-        if (view->dead.count)
+    while (view->dead.count || view->forced.count || view->changed.count) {
+        if (view->dead.count) {
             finish_death(view, view->dead.items[--view->dead.count]);
-        else
+        } else if (view->forced.count) {
             force(view, view->forced.items[--view->forced.count]);
-        if (view->failed && view->propagate)
+        } else {
+            uint32_t name = view->changed.items[--view->changed.count];
+            view->is_changed[name] = 0;
+            envm_support_draw(view, name);
+        }
+        if (view->failed && !view->keep_going)
             return false;
     }
     return !view->failed;
@@ -156,19 +168,22 @@ static void *zeroed(uint32_t count, size_t size)
 }
 
 void envm_solve_view_init(struct envm_solve_view *view, const struct envm_solve_reach *reach,
-                          bool propagate)
+                          bool keep_going)
 {
     const struct envm_solve_space *space = reach->space;
 
     *view = (struct envm_solve_view){
         .reach = reach,
-        .propagate = propagate,
+        .keep_going = keep_going,
         .failed_request = ENVM_SOLVE_NONE,
         .is_live = zeroed(reach->candidate_count, sizeof(uint8_t)),
         .spec_live = zeroed(reach->spec_count, sizeof(uint32_t)),
         .name_live = zeroed(reach->name_count, sizeof(uint32_t)),
         .is_needed = zeroed(reach->name_count, sizeof(uint8_t)),
         .is_forced = zeroed(reach->name_count, sizeof(uint8_t)),
+        .needed_by = zeroed(reach->name_count, sizeof(uint32_t)),
+        .is_changed = zeroed(reach->name_count, sizeof(uint8_t)),
+        .support = envm_support_new(reach),
         .why = zeroed(reach->candidate_count, sizeof(struct envm_solve_why)),
     };
     for (uint32_t i = 0; i < reach->reached.count; i++) {
@@ -186,9 +201,11 @@ void envm_solve_view_init(struct envm_solve_view *view, const struct envm_solve_
             spec_died(view, reach->specs.items[i]);
     for (uint32_t i = 0; i < reach->reached.count; i++)
         if (envm_solve_is_virtual(space, reach->reached.items[i]))
-            envm_solve_view_need(view, space->candidates.items[reach->reached.items[i]].name);
+            envm_solve_view_need(view, space->candidates.items[reach->reached.items[i]].name,
+                                 ENVM_SOLVE_NONE);
     for (uint32_t i = 0; i < reach->requests.count; i++)
-        envm_solve_view_need(view, space->specs.items[reach->requests.items[i]].name);
+        envm_solve_view_need(view, space->specs.items[reach->requests.items[i]].name,
+                             ENVM_SOLVE_NONE);
     envm_solve_view_settle(view);
 }
 
@@ -203,7 +220,8 @@ void envm_solve_view_copy(struct envm_solve_view *to, const struct envm_solve_vi
 
     *to = (struct envm_solve_view){
         .reach = reach,
-        .propagate = from->propagate,
+        .keep_going = from->keep_going,
+        .deaths = from->deaths,
         .failed = from->failed,
         .failed_request = from->failed_request,
         .is_live = copied(from->is_live, reach->candidate_count, sizeof(uint8_t)),
@@ -211,6 +229,9 @@ void envm_solve_view_copy(struct envm_solve_view *to, const struct envm_solve_vi
         .name_live = copied(from->name_live, reach->name_count, sizeof(uint32_t)),
         .is_needed = copied(from->is_needed, reach->name_count, sizeof(uint8_t)),
         .is_forced = copied(from->is_forced, reach->name_count, sizeof(uint8_t)),
+        .needed_by = copied(from->needed_by, reach->name_count, sizeof(uint32_t)),
+        .is_changed = zeroed(reach->name_count, sizeof(uint8_t)),
+        .support = envm_support_new(reach),
         .why = copied(from->why, reach->candidate_count, sizeof(struct envm_solve_why)),
     };
 }
@@ -222,8 +243,12 @@ void envm_solve_view_release(struct envm_solve_view *view)
     envm_free(view->name_live);
     envm_free(view->is_needed);
     envm_free(view->is_forced);
+    envm_free(view->needed_by);
+    envm_free(view->is_changed);
+    envm_support_free(view->support);
     envm_free(view->why);
     envm_vec_release(&view->dead);
     envm_vec_release(&view->forced);
+    envm_vec_release(&view->changed);
     *view = (struct envm_solve_view){0};
 }
