@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "cli/command.h"
 
+#define LEFT_OUT_SHOWN 3
+
 struct target_args {
     const char *name, *prefix, *against;
     bool dry_run, yes;
@@ -299,6 +301,18 @@ static void verify_json(struct cli *cli, const struct envm_verify_report *report
     envm_json_field_list(w, "omitted_pip", report->omitted_pip);
 }
 
+/* After a day's work there is a __pycache__ in every folder. */
+static void note_left_out(struct cli *cli, struct envm_str_list list)
+{
+    if (list.count > LEFT_OUT_SHOWN && !cli->common.verbose) {
+        envm_cli_note(cli, "not covered by the digest: %.*s and %zu more (--verbose lists them)",
+                      ENVM_STR_ARGS(list.items[0]), list.count - 1);
+        return;
+    }
+    for (size_t i = 0; i < list.count; i++)
+        envm_cli_note(cli, "not covered by the digest: %.*s", ENVM_STR_ARGS(list.items[i]));
+}
+
 static void verify_text(struct cli *cli, const struct envm_verify_report *report)
 {
     char size[16];
@@ -310,7 +324,10 @@ static void verify_text(struct cli *cli, const struct envm_verify_report *report
             continue;
         envm_cli_line("%-8.*s %.*s%s%.*s%s%.*s%s", ENVM_STR_ARGS(finding->kind),
                       ENVM_STR_ARGS(finding->path), finding->path.len ? " (" : "",
-                      ENVM_STR_ARGS(finding->package), finding->path.len ? ": " : " ",
+                      ENVM_STR_ARGS(finding->package),
+                      finding->package.len == 0 ? ""
+                      : finding->path.len       ? ": "
+                                                : " ",
                       ENVM_STR_ARGS(finding->detail), finding->path.len ? ")" : "");
     }
     if (report->tree.known)
@@ -319,9 +336,7 @@ static void verify_text(struct cli *cli, const struct envm_verify_report *report
     if (report->finding_count > report->damage_count)
         envm_cli_note(cli, "%zu files belong to no package (--verbose lists them)",
                       report->finding_count - report->damage_count);
-    for (size_t i = 0; i < report->left_out.count; i++)
-        envm_cli_note(cli, "not covered by the digest: %.*s",
-                      ENVM_STR_ARGS(report->left_out.items[i]));
+    note_left_out(cli, report->left_out);
     for (size_t i = 0; i < report->omitted_pip.count; i++)
         envm_cli_note(cli, "left out when it was made (--no-pip): %.*s",
                       ENVM_STR_ARGS(report->omitted_pip.items[i]));

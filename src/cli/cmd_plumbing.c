@@ -14,12 +14,16 @@ static const struct option_row rows[] = {{0, NULL, OPTION_FLAG, 0, NULL, NULL}};
 
 typedef envm_str (*line_function)(struct envm_memory *memory, envm_str line);
 
-static enum envm_code each_line(line_function answer, struct envm_error *err)
+static enum envm_code each_line(struct cli *cli, line_function answer, struct envm_error *err)
 {
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
 
+    if (cli->common.json) {
+        envm_json_key(&cli->json, "lines");
+        envm_json_open_array(&cli->json);
+    }
     while ((length = getline(&line, &capacity, stdin)) >= 0) {
         struct envm_memory *memory = envm_memory_new();
         envm_str text;
@@ -27,10 +31,15 @@ static enum envm_code each_line(line_function answer, struct envm_error *err)
         if (length > 0 && line[length - 1] == '\n')
             length--;
         text = answer(memory, envm_str_n(line, (size_t)length));
-        printf("%.*s\n", ENVM_STR_ARGS(text));
+        if (cli->common.json)
+            envm_json_put_str(&cli->json, text);
+        else
+            printf("%.*s\n", ENVM_STR_ARGS(text));
         envm_memory_free(memory);
     }
     free(line);
+    if (cli->common.json)
+        envm_json_close_array(&cli->json);
     if (ferror(stdin))
         return envm_fail_errno(err, errno, "reading standard input");
     return ENVM_OK;
@@ -42,11 +51,13 @@ static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
 
     (void)values;
     if (strcmp(verb, "compare-versions") == 0)
-        return each_line(envm_plumbing_compare_versions, err);
+        return each_line(cli, envm_plumbing_compare_versions, err);
     if (strcmp(verb, "match") == 0)
-        return each_line(envm_plumbing_match, err);
+        return each_line(cli, envm_plumbing_match, err);
     if (strcmp(verb, "parse-spec") == 0)
-        return each_line(envm_plumbing_parse_spec, err);
+        return each_line(cli, envm_plumbing_parse_spec, err);
+    if (strcmp(verb, "options") == 0 && cli->common.json)
+        return envm_fail(err, ENVM_USAGE, "plumbing options prints a table, not JSON");
     if (strcmp(verb, "options") == 0) {
         envm_cli_print_option_rows();
         return ENVM_OK;

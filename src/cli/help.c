@@ -47,8 +47,8 @@ void envm_cli_help(const struct command *command)
         print_overview();
         return;
     }
-    printf("envm %s: %s\n\nusage: envm %s %s\n\n%s\n", command->name, command->summary,
-           command->name, command->usage, command->text);
+    printf("envm %s: %s\n\nusage: envm %s%s%s\n\n%s\n", command->name, command->summary,
+           command->name, command->usage[0] ? " " : "", command->usage, command->text);
     if (command->rows[0].name) {
         puts("\noptions:");
         print_rows(command->rows);

@@ -15,10 +15,14 @@ static void handle(int number)
 void envm_interrupt_install(void)
 {
     struct sigaction action = {.sa_handler = handle, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction old;
 
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* A terminal that goes away; under nohup it is ignored and stays so. */
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
     action = (struct sigaction){.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &action, NULL);
 }
@@ -32,4 +36,13 @@ bool envm_interrupt_cancelled(void *unused)
 {
     (void)unused;
     return received != 0;
+}
+
+int envm_interrupt_end_of_pipe(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+
+    sigaction(SIGPIPE, &action, NULL);
+    raise(SIGPIPE);
+    return 8; /* the caller's parent blocked the signal */
 }

@@ -16,6 +16,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/progress_ui.h"
+#include "cli/suggest.h"
 #include "sys/tty.h"
 
 const struct command *const envm_commands[] = {
@@ -165,6 +166,11 @@ static void text_error(struct cli *cli, enum envm_code code, const struct envm_e
     bool color = envm_tty_wants_color(STDERR_FILENO);
     const char *text = err->text ? err->text : "failed";
 
+    /* Whoever stopped it does not want to know where it stood. */
+    if (code == ENVM_INTERRUPTED && !cli->common.verbose) {
+        fputs("envm: interrupted\n", stderr);
+        return;
+    }
     fprintf(stderr, "%senvm: error[%s]%s ", color ? "\033[1;31m" : "", envm_code_name(code),
             color ? "\033[0m" : "");
     /* Many texts begin with their place already. */
@@ -188,6 +194,18 @@ static void begin_json(struct cli *cli)
     envm_json_open_object(&cli->json);
 }
 
+/* When the options cannot be parsed, whoever asked for JSON still gets it. */
+static bool asks_for_json(const struct cli *cli)
+{
+    for (int i = 1; i < cli->argc && strcmp(cli->argv[i], "--") != 0; i++) {
+        if (strcmp(cli->argv[i], "--json") == 0)
+            return true;
+        if (i > 1 && cli->argv[i][0] != '-' && cli->command && cli->command->stop_at_word)
+            return false;
+    }
+    return false;
+}
+
 static int finish(struct cli *cli, enum envm_code code, const struct envm_error *err)
 {
     if (cli->progress)
@@ -203,6 +221,8 @@ static int finish(struct cli *cli, enum envm_code code, const struct envm_error 
     }
     /* A full disk behind stdout is a failure like any other. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == ENVM_OK) {
+        if (errno == EPIPE)
+            return envm_interrupt_end_of_pipe();
         fprintf(stderr, "envm: error[io] writing to stdout: %s\n", strerror(errno));
         return 8;
     }
@@ -217,6 +237,7 @@ static enum envm_code run_command(struct cli *cli, int argc, char **argv, struct
     enum envm_code code =
         envm_options_parse(tables, argc, argv, command->stop_at_word, &cli->words, err);
 
+    cli->common.json |= code != ENVM_OK && asks_for_json(cli);
     if (cli->common.json)
         begin_json(cli);
     if (code != ENVM_OK)
@@ -240,23 +261,43 @@ static enum envm_code run_command(struct cli *cli, int argc, char **argv, struct
     return code;
 }
 
+static enum envm_code no_command(struct cli *cli, const char *name, struct envm_error *err)
+{
+    struct suggestion suggestion = {.word = name};
+
+    cli->common.json = asks_for_json(cli);
+    if (cli->common.json)
+        begin_json(cli);
+    if (name[0] == '-') {
+        (void)envm_fail(err, ENVM_USAGE, "the command comes first, not %s", name);
+        return envm_error_hint(err, ENVM_USAGE, "for example: envm list --json");
+    }
+    for (const struct command *const *command = envm_commands; *command; command++)
+        envm_cli_suggest(&suggestion, (*command)->name);
+    (void)envm_fail(err, ENVM_USAGE, "there is no command \"%s\"", name);
+    if (suggestion.nearest)
+        return envm_error_hint(err, ENVM_USAGE, "did you mean `envm %s`?", suggestion.nearest);
+    return envm_error_hint(err, ENVM_USAGE, "`envm --help` lists the commands");
+}
+
 static enum envm_code dispatch(struct cli *cli, struct envm_error *err)
 {
     const char *name = cli->argc > 1 ? cli->argv[1] : "--help";
 
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        const struct command *command = cli->argc > 2 ? find_command(cli->argv[2]) : NULL;
+        const char *about = cli->argc > 2 && cli->argv[2][0] != '-' ? cli->argv[2] : NULL;
+        const struct command *command = about ? find_command(about) : NULL;
 
+        if (about && !command)
+            return no_command(cli, about, err);
         envm_cli_help(command);
         return ENVM_OK;
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";
     cli->command = find_command(name);
-    if (!cli->command) {
-        (void)envm_fail(err, ENVM_USAGE, "there is no command \"%s\"", name);
-        return envm_error_hint(err, ENVM_USAGE, "`envm --help` lists the commands");
-    }
+    if (!cli->command)
+        return no_command(cli, name, err);
     return run_command(cli, cli->argc - 1, cli->argv + 1, err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "cli/suggest.h"
 
 struct parser {
     const struct option_table *tables; /* two of them */
@@ -50,8 +51,16 @@ static const struct option_row *find(const struct parser *p, envm_str name, char
 
 static enum envm_code unknown(struct parser *p, const char *shown)
 {
+    struct suggestion suggestion = {.word = shown[1] == '-' ? shown + 2 : shown + 1};
+
     (void)envm_fail(p->err, ENVM_USAGE, "unknown option %s", shown);
-    return envm_error_hint(p->err, ENVM_USAGE, "--help lists the options of a command");
+    for (size_t t = 0; t < 2; t++) {
+        for (const struct option_row *row = p->tables[t].rows; row->name; row++)
+            envm_cli_suggest(&suggestion, row->name);
+    }
+    if (suggestion.nearest)
+        return envm_error_hint(p->err, ENVM_USAGE, "did you mean --%s?", suggestion.nearest);
+    return ENVM_USAGE;
 }
 
 static enum envm_code set_number(struct parser *p, const struct option_row *row, unsigned *place,
@@ -79,7 +88,8 @@ static enum envm_code apply(struct parser *p, const struct option_row *row, void
         return ENVM_OK;
     }
     if (!value) {
-        if (p->at + 1 >= p->argc)
+        /* A forgotten value must not swallow the next option. */
+        if (p->at + 1 >= p->argc || strncmp(p->argv[p->at + 1], "--", 2) == 0)
             return envm_fail(p->err, ENVM_USAGE, "--%s needs a value: --%s %s", row->name,
                              row->name, row->argument);
         value = p->argv[++p->at];

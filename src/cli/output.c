@@ -25,7 +25,7 @@ void envm_cli_format_size(uint64_t bytes, char buffer[16])
         value /= 1000;
         unit++;
     }
-    snprintf(buffer, 16, value < 10 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    snprintf(buffer, 16, value < 100 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
 void envm_cli_put(FILE *stream, envm_str text)

@@ -15,6 +15,7 @@
 #include "sys/tty.h"
 
 #define REDRAW_MS 80
+#define RATE_MS 1000
 
 struct progress_ui {
     enum progress_style style;
@@ -27,7 +28,9 @@ struct progress_ui {
     uint64_t bytes; /* of all downloads */
     struct envm_arena arena;
     struct envm_map files; /* label -> bytes so far */
-    uint64_t extracted, linked, packages;
+    uint64_t linked, packages;
+    uint64_t rate_time, rate_bytes; /* when the rate was last taken, and the bytes then */
+    uint64_t rate;                  /* bytes a second */
 };
 
 static uint64_t now_ms(void)
@@ -82,19 +85,41 @@ void envm_progress_ui_log(void *user, enum envm_log_level level, const char *tex
     fputc('\n', stderr);
 }
 
-static void describe(const struct progress_ui *ui, struct envm_buf *line)
+/* Of the last second or two: an average of the whole run would hide that a server has stalled. */
+static void take_rate(struct progress_ui *ui, uint64_t now)
+{
+    if (now - ui->rate_time < RATE_MS)
+        return;
+    if (ui->rate_time > 0)
+        ui->rate = (ui->bytes - ui->rate_bytes) * 1000 / (now - ui->rate_time);
+    ui->rate_time = now;
+    ui->rate_bytes = ui->bytes;
+}
+
+static void add_bytes(const struct progress_ui *ui, struct envm_buf *line)
 {
     char size[16];
+    char rate[16];
 
     envm_cli_format_size(ui->bytes, size);
+    envm_cli_format_size(ui->rate, rate);
+    envm_buf_add_cstr(line, size);
+    if (ui->rate > 0)
+        envm_buf_printf(line, " at %s/s", rate);
+}
+
+static void describe(const struct progress_ui *ui, struct envm_buf *line)
+{
     if (ui->packages > 0) {
-        envm_buf_printf(line, "%llu of %llu packages linked", (unsigned long long)ui->linked,
-                        (unsigned long long)ui->packages);
-        if (ui->bytes > 0)
-            envm_buf_printf(line, ", %llu extracted, %s downloaded",
-                            (unsigned long long)ui->extracted, size);
+        envm_buf_printf(line, "%s: %llu of %llu packages", ui->phase,
+                        (unsigned long long)ui->linked, (unsigned long long)ui->packages);
+        if (ui->bytes > 0) {
+            envm_buf_add_cstr(line, ", downloaded ");
+            add_bytes(ui, line);
+        }
     } else if (ui->bytes > 0) {
-        envm_buf_printf(line, "%s: %s", ui->phase, size);
+        envm_buf_printf(line, "%s: ", ui->phase);
+        add_bytes(ui, line);
     } else {
         envm_buf_printf(line, "%s …", ui->phase);
     }
@@ -109,6 +134,7 @@ static void draw(struct progress_ui *ui)
 
     if (ui->drawn && now - ui->last_draw < REDRAW_MS)
         return;
+    take_rate(ui, now);
     describe(ui, &line);
     text = envm_buf_str(&line);
     if (text.len + 1 > width)
@@ -157,6 +183,7 @@ static void begin_phase(struct progress_ui *ui, envm_str name)
     else
         snprintf(ui->phase, sizeof(ui->phase), "%.*s", ENVM_STR_ARGS(name));
     ui->bytes = 0;
+    ui->rate = ui->rate_time = 0;
     if (ui->style == PROGRESS_LINES)
         fprintf(stderr, "%s\n", ui->phase);
 }
@@ -181,7 +208,6 @@ void envm_progress_ui_event(void *user, const struct envm_progress *event)
         ui->downloads_done++;
         break;
     case ENVM_PROGRESS_EXTRACTED:
-        ui->extracted++;
         break;
     case ENVM_PROGRESS_LINKED:
         ui->linked++;

@@ -104,3 +104,36 @@ teardown() { teardown_world; }
     expect_status 6
     expect_error "conda-lock"
 }
+
+@test "JSON is asked for and had, even when nothing else can be understood" {
+    for line in "creat --json" "--json list" "create --bogus --json" "create -n" "help nope --json"; do
+        # shellcheck disable=SC2086
+        run_envm $line --json
+        expect_status 2
+        [ "$(json 'd["success"], d["error"]["kind"], d["error"]["exit"]')" = "(False, 'usage', 2)" ]
+    done
+    run_envm run -n x --bogus program --json
+    expect_status 2
+    [ -z "$output" ]
+    output=$(echo 'numpy >=2' | envm plumbing parse-spec --json)
+    [ "$(json 'd["lines"], d["success"]')" = "([\"numpy[version='>=2']\"], True)" ]
+}
+
+@test "a slip of the finger is recognised" {
+    run_envm craete -n x
+    expect_status 2
+    expect_error 'did you mean `envm create`?'
+    run_envm create --overide-channels
+    expect_error "did you mean --override-channels?"
+    run_envm create --no-such-option
+    expect_error "envm create --help"
+    run_envm help lits
+    expect_status 2
+    expect_error 'did you mean `envm list`?'
+}
+
+@test "a reader that goes away is no error to talk about" {
+    { "$ENVM" plumbing options 2>"$WORLD/stderr" || echo $? >"$WORLD/code"; } | (exec <&-; sleep 1)
+    [ "$(cat "$WORLD/code")" -eq 141 ]
+    [ ! -s "$WORLD/stderr" ]
+}

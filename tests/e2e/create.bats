@@ -289,3 +289,20 @@ JSON
     eval "envm $hint"
     envm verify -q -p env
 }
+
+@test "a terminal that goes away stops a create like Ctrl-C" {
+    python3 -B -u -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1], flush=True)
+import time; time.sleep(60)' >"$WORLD/port" 3>&- &
+    PIDS+=($!)
+    wait_for "$WORLD/port"
+    "$ENVM" create -p gone --override-channels -c "http://127.0.0.1:$(cat "$WORLD/port")" app 2>stderr 3>&- &
+    pid=$!
+    sleep 0.7
+    kill -HUP "$pid"
+    status=0
+    wait "$pid" || status=$?
+    [ "$status" -eq 130 ]
+    grep -q '^envm: interrupted$' stderr
+    [ ! -e gone ]
+}
