@@ -431,7 +431,7 @@ enum envm_code envm_zip_open(struct envm_arena *arena, int fd, uint64_t file_siz
                              struct envm_zip *ret_zip, struct envm_error *err)
 {
     const struct file file = {fd, file_size, name, err};
-    struct directory directory;
+    struct directory directory = {0};
     struct entry entries[ENVM_ZIP_MEMBERS_MAX];
     size_t at = 0;
 

@@ -198,7 +198,7 @@ static enum envm_code unpack_conda(const struct envm_package_file *file,
                                    struct envm_tree_writer *writer,
                                    struct envm_package_info *ret_info, struct envm_error *err)
 {
-    struct members members;
+    struct members members = {0};
     uint64_t announced = 0, budget = 0;
 
     ENVM_TRY(open_members(file, writer->arena, &members, err));
