@@ -88,7 +88,7 @@ static void add_escape(struct envm_buf *out, char c)
 
 static bool is_plain(char c)
 {
-    return (unsigned char)c >= ' ' && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+    return (unsigned char)c >= ' ' && (unsigned char)c < 0x7f && c != '"' && c != '\\';
 }
 
 static void add_quoted(struct envm_buf *out, envm_str s)
@@ -111,7 +111,11 @@ static void add_quoted(struct envm_buf *out, envm_str s)
             continue;
         }
         len = envm_utf8_decode(envm_str_skip(s, at), &code_point);
-        if (len)
+        /* What could control a terminal is written as what it is not: the value stays the same. All
+         * of it lies below U+10000. */
+        if (len && envm_utf8_is_control(code_point))
+            envm_buf_printf(out, "\\u%04x", (unsigned)code_point);
+        else if (len)
             envm_buf_append(out, s.ptr + at, len);
         else
             envm_buf_add_cstr(out, "\xEF\xBF\xBD");

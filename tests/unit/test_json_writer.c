@@ -117,7 +117,8 @@ static void test_escapes(void **state)
         const char *out;
     } rows[] = {
         {ENVM_STR_INIT("\b\t\n\f\r"), "\"\\b\\t\\n\\f\\r\""},
-        {ENVM_STR_INIT("\v\x01\x1f\x7f"), "\"\\u000b\\u0001\\u001f\x7f\""},
+        {ENVM_STR_INIT("\v\x01\x1f\x7f"), "\"\\u000b\\u0001\\u001f\\u007f\""},
+        {ENVM_STR_INIT("\xc2\x9b \u202e \u2066 \u061c é"), "\"\\u009b \\u202e \\u2066 \\u061c é\""},
         {ENVM_STR_INIT("a\0b"), "\"a\\u0000b\""},
         {ENVM_STR_INIT("\xff"), "\"\xEF\xBF\xBD\""},
         {ENVM_STR_INIT("\xe2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},
