@@ -240,23 +240,51 @@ static enum envm_code fill_temp(int fd, const char *path, envm_str content, cons
     return envm_fs_sync_fd(fd, path, err);
 }
 
+/* Gives the unnamed file of `fd` a name. */
+static int give_name(int fd, int dirfd, const char *name)
+{
+    char self[64];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, self, dirfd, name, AT_SYMLINK_FOLLOW);
+}
+
+/* A complete file named `temp`. It has no name while it is written, where the file system and /proc
+ * allow that: then a process that is killed leaves nothing in the user's folder. */
+static enum envm_code write_temp(int dirfd, const char *temp, const char *path, envm_str content,
+                                 const struct stat *old, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = openat(dirfd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    enum envm_code code;
+
+    if (fd >= 0) {
+        ENVM_TRY(fill_temp(fd, path, content, old, err));
+        if (give_name(fd, dirfd, temp) == 0)
+            return ENVM_OK;
+        envm_close_fd(&fd);
+    }
+    fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return envm_fs_fail_user(err, errno, "writing", path);
+    code = fill_temp(fd, path, content, old, err);
+    if (code != ENVM_OK)
+        unlinkat(dirfd, temp, 0);
+    return code;
+}
+
 static enum envm_code replace_in(int dirfd, const char *leaf, const char *path, envm_str content,
                                  const struct stat *old, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_fd) int fd = -1;
     char random[ENVM_RANDOM_NAME_SIZE];
     char temp[32 + ENVM_RANDOM_NAME_SIZE];
-    enum envm_code code;
+    enum envm_code code = ENVM_OK;
     int status = envm_beneath_random_name(random);
 
     if (status < 0)
         return envm_fs_fail_user(err, -status, "writing", path);
     snprintf(temp, sizeof(temp), ".envm-%s.tmp", random);
-    fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return envm_fs_fail_user(err, errno, "writing", path);
-    code = fill_temp(fd, path, content, old, err);
-    if (code == ENVM_OK && renameat(dirfd, temp, dirfd, leaf) != 0)
+    ENVM_TRY(write_temp(dirfd, temp, path, content, old, err));
+    if (renameat(dirfd, temp, dirfd, leaf) != 0)
         code = envm_fs_fail_user(err, errno, "writing", path);
     if (code != ENVM_OK)
         unlinkat(dirfd, temp, 0);
