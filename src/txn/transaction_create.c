@@ -231,8 +231,8 @@ static enum envm_code read_back(struct creation *creation, struct envm_error *er
 
     ENVM_TRY(envm_prefix_verify(creation->arena, creation->target.staging_fd,
                                 creation->plan->prefix, creation->plan->threads, &found, err));
-    for (size_t i = 0; i < found.finding_count; i++) {
-        const struct envm_finding *finding = &found.findings[i];
+    if (found.finding_count > 0) {
+        const struct envm_finding *finding = &found.findings[0];
         ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
 
         envm_buf_add_escaped(&shown, finding->path, 256);
