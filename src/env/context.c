@@ -222,6 +222,13 @@ enum envm_code envm_context_cache(struct envm_context *context, bool needed, str
     return envm_error_hint(err, code, "set ENVM_CACHE to a directory that can be written");
 }
 
+static unsigned retries(uint64_t configured)
+{
+    if (configured == 0)
+        return ENVM_RETRIES_NONE;
+    return configured > 50 ? 50 : (unsigned)configured;
+}
+
 static struct envm_net_config net_config(struct envm_context *context)
 {
     const struct envm_config *config = &context->config;
@@ -240,7 +247,7 @@ static struct envm_net_config net_config(struct envm_context *context)
         .client_key = config->client_ssl_cert_key,
         .insecure = context->insecure,
         .parallel = (unsigned)(config->fetch_threads > 64 ? 64 : config->fetch_threads),
-        .retries = (unsigned)(config->remote_max_retries > 50 ? 50 : config->remote_max_retries),
+        .retries = retries(config->remote_max_retries),
         .connect_timeout_ms = (unsigned)(config->remote_connect_timeout_secs > 3600
                                              ? 3600000
                                              : config->remote_connect_timeout_secs * 1000),

@@ -112,12 +112,19 @@ static enum envm_code load_channels(struct envm_context *context, struct envm_ar
     const struct envm_package_source **sources =
         envm_arena_new_array(arena, const struct envm_package_source *, total);
     struct envm_gateway *gateway;
+    enum envm_code code;
 
     ENVM_TRY(envm_context_gateway(context, &gateway, err));
     envm_sink_progress(&context->sink, &(struct envm_progress){.kind = ENVM_PROGRESS_PHASE,
                                                                .name = ENVM_STR("repodata")});
-    ENVM_TRY(
-        envm_gateway_load(gateway, input->channels, input->channel_count, subdirs, 2, loaded, err));
+    code =
+        envm_gateway_load(gateway, input->channels, input->channel_count, subdirs, 2, loaded, err);
+    if (code == ENVM_NETWORK)
+        return envm_error_hint(err, code,
+                               "check the network, the proxy and the channels; `nodefaults` in the "
+                               "file or --override-channels leaves the default channels out");
+    if (code != ENVM_OK)
+        return code;
     for (size_t i = 0; i < total; i++)
         sources[i] = loaded[i].source;
     for (size_t i = 0; i < input->channel_count; i++)

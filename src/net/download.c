@@ -48,7 +48,7 @@ enum envm_code envm_downloader_new(const struct envm_net_config *config,
         .insecure = config->insecure,
         .sink = config->sink,
     };
-    d->retries = or_default(config->retries, 5);
+    d->retries = config->retries == ENVM_RETRIES_NONE ? 0 : or_default(config->retries, 5);
     d->retry_base_ms = or_default(config->retry_base_ms, 500);
     d->offline = config->offline;
     d->sink = config->sink;
@@ -238,9 +238,9 @@ static enum envm_code run_attempts(struct envm_download_job *job, struct envm_er
             continue;
         if (job->attempt >= job->downloader->retries)
             return envm_download_fail(job, ENVM_NETWORK, err,
-                                      envm_arena_printf(job->arena, "%.*s (tried %u times)",
+                                      envm_arena_printf(job->arena, "%.*s (tried %u time%s)",
                                                         ENVM_STR_ARGS(envm_download_reason(job)),
-                                                        job->attempt + 1));
+                                                        job->attempt + 1, job->attempt ? "s" : ""));
         if (!wait_for_retry(job))
             return envm_download_interrupted(job, err);
         job->attempt++;

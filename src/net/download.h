@@ -25,6 +25,9 @@ struct envm_credential {
     envm_str bearer;
 };
 
+/* For .retries: give up at the first failure. */
+#define ENVM_RETRIES_NONE ((unsigned)-1)
+
 struct envm_net_config {
     const struct envm_credential *credentials;
     size_t credential_count;
@@ -39,7 +42,7 @@ struct envm_net_config {
     envm_str client_cert, client_key;
     bool insecure;                  /* ssl_verify: false; warned about once per run */
     unsigned parallel;              /* 0: 8 connections in flight */
-    unsigned retries;               /* 0: 5 */
+    unsigned retries;               /* 0: 5; ENVM_RETRIES_NONE: none */
     unsigned retry_base_ms;         /* 0: 500; tests set 1 */
     unsigned connect_timeout_ms;    /* 0: 15000 */
     unsigned low_speed_seconds;     /* 0: 30 (below 1 KiB/s) */

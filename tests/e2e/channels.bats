@@ -238,3 +238,11 @@ PY
     create_from one -c '~/channel' lib
     expect_status 0
 }
+
+@test "no retries when none are wanted, and a hint where to look" {
+    ENVM_REMOTE_MAX_RETRIES=0 run_envm create -n x --override-channels -c http://127.0.0.1:1/nobody app
+    expect_status 4
+    expect_error "(tried 1 time)"
+    expect_error "hint: check the network"
+    [[ $errors != *"trying again"* ]]
+}
