@@ -4,6 +4,7 @@
 
     compare.py ENVM --work DIRECTORY [--data DIRECTORY] [--seed N] [--report FILE]
                [--group NAME] [--kind NAME] [--id ID]... [--limit N] [--spec SPEC]... [--show]
+               [--shrink N] [--as-is]
 
 Every request is put to `envm create --dry-run`, a second time with its specs in reverse, and to
 rattler. Solutions of envm are proved by check_solution.py, and so are those of rattler, so that a
@@ -29,6 +30,7 @@ import time
 
 import generate
 from generate import ORDER, SUBDIRS, check_solution
+from translate import Translator
 
 VIRTUAL = ["__glibc=2.36", "__linux=6.1", "__unix=0", "__archspec=1=x86_64_v3"]
 OVERRIDES = {"CONDA_OVERRIDE_GLIBC": "2.36", "CONDA_OVERRIDE_LINUX": "6.1",
@@ -42,6 +44,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FAILURES = ["envm: failed", "envm: not proved", "envm: order of specs matters",
             "solvability: only rattler solves", "solvability: only envm solves"]
 WORSE = ["requested older", "requested: one newer, one older", "more behind"]
+BETTER = ["requested newer", "fewer behind"]
 
 
 class Skip(Exception):
@@ -74,9 +77,10 @@ def prepare_node(work):
     return node
 
 
-def plain_channels(data, work):
-    """Channels as envm gets them, and as rattler gets them: with the virtual packages as records of
-    noarch, since simpleSolve knows none."""
+def lay_out(data, work):
+    """Channels as envm gets them, below plain/, and as rattler gets them, below served/: with the
+    virtual packages as records of noarch, since simpleSolve knows none. Gives the latter."""
+    served = {}
     for channel in sorted({c for _, channels, *_ in generate.GROUPS for c in channels}):
         for subdir in SUBDIRS:
             packed = data / "repodata" / channel / subdir / "repodata.json.zst"
@@ -89,7 +93,10 @@ def plain_channels(data, work):
                 record.setdefault("subdir", subdir)
             if subdir == "noarch":
                 content["packages"].update(virtual_records())
-            write_json(work / "served" / channel / subdir / "repodata.json", content)
+            served[work / "served" / channel / subdir / "repodata.json"] = content
+    for path, content in served.items():
+        write_json(path, content)
+    return served
 
 
 def virtual_records():
@@ -130,10 +137,13 @@ class Oracle:
     def ask(self, request):
         if not self.process or self.process.poll() is not None:
             self.start()
-        self.process.stdin.write(json.dumps({
-            "id": request["id"], "specs": request["specs"], "channels": request["channels"],
-            "platforms": list(SUBDIRS)}) + "\n")
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
+
+    def match(self, pairs):
+        self.ask({"match": pairs})
+        line = self.lines.get(timeout=ORACLE_LIMIT)
+        return json.loads(line)["match"]
 
     def answer(self):
         try:
@@ -334,9 +344,16 @@ def judge(world, request, envm, reverse, oracle):
 
 
 class Comparison:
-    def __init__(self, program, node, work, data):
+    def __init__(self, program, node, work, data, as_is):
+        served = lay_out(data, work)
         self.envm, self.oracle = Envm(program, work), Oracle(node, work)
-        self.data, self.worlds = data, {}
+        self.data, self.worlds, self.translator = data, {}, None
+        if not as_is:
+            self.translator = Translator(self.oracle.match, served.values())
+            self.translator.rewrite(served.values())
+            self.oracle.stop()
+            for path, content in served.items():
+                write_json(path, content)
 
     def world(self, channels):
         key = tuple(channels)
@@ -346,16 +363,28 @@ class Comparison:
 
     def run(self, request):
         channels, specs = request["channels"], request["specs"]
-        self.oracle.ask(request)  # solves while envm does
+        theirs = self.translator.specs(specs) if self.translator else specs
+        self.oracle.ask({"id": request["id"], "specs": theirs, "channels": channels,
+                         "platforms": list(SUBDIRS)})  # solves while envm does
         envm = self.envm.solve(channels, specs)
         reverse = self.envm.solve(channels, specs[::-1]) if len(specs) > 1 else envm
         oracle = self.oracle.answer()
         found, detail = judge(self.world(channels), request, envm, reverse, oracle)
+        if found in WORSE + BETTER and len(specs) > 1 and self.same_in_reverse(channels, theirs, envm):
+            found = "same: set, for rattler with its specs in reverse"
         return {"request": request, "cause": found, "detail": detail,
                 "ms": [envm["ms"], oracle["ms"]], "kinds": [envm["kind"], oracle["kind"]],
                 "candidates": envm.get("candidates"), "questions": envm.get("questions"),
                 "packages": len(envm.get("packages", ())), "envm": envm.get("packages"),
                 "rattler": oracle.get("packages")}
+
+    def same_in_reverse(self, channels, theirs, envm):
+        """rattler weighs requests by their order, envm does not."""
+        self.oracle.ask({"id": "reverse", "specs": theirs[::-1], "channels": channels,
+                         "platforms": list(SUBDIRS)})
+        answer = self.oracle.answer()
+        return answer["kind"] == "solved" and (
+            {identity(p) for p in answer["packages"]} == {identity(p) for p in envm["packages"]})
 
     def shrink(self, result):
         """The same cause with fewer and simpler specs."""
@@ -437,9 +466,9 @@ def compare(arguments):
     if not (arguments.data / "repodata").is_dir() or not shutil.which("zstd"):
         raise Skip(f"{arguments.data}/repodata or the zstd program is not there")
     node = prepare_node(work)
-    plain_channels(arguments.data, work)
-    comparison = Comparison(arguments.program.resolve(), node, work, arguments.data)
     started, results, shrunk = time.monotonic(), [], collections.Counter()
+    comparison = Comparison(arguments.program.resolve(), node, work, arguments.data,
+                            arguments.as_is)
     for request in chosen(arguments):
         result = comparison.run(request)
         results.append(result)
@@ -454,7 +483,8 @@ def compare(arguments):
         elif found in FAILURES + WORSE or arguments.show:
             print("\n".join(show(result)), flush=True)
     comparison.oracle.stop()
-    return results, time.monotonic() - started
+    differing = comparison.translator.differing if comparison.translator else {}
+    return results, differing, time.monotonic() - started
 
 
 def main():
@@ -471,17 +501,24 @@ def main():
     parser.add_argument("--limit", type=int)
     parser.add_argument("--shrink", type=int, default=0, metavar="N",
                         help="make the first N findings of each cause smaller")
+    parser.add_argument("--as-is", action="store_true",
+                        help="let rattler read every condition in its own way (see translate.py)")
     parser.add_argument("--show", action="store_true", help="show every request, not only findings")
     arguments = parser.parse_args()
     try:
-        results, seconds = compare(arguments)
+        results, differing, seconds = compare(arguments)
     except Skip as reason:
         print(f"SKIPPED: {reason}")
         return 77
     print("\n".join(table(results, seconds, arguments.seed)))
+    print(f"conditions that rattler reads otherwise, said to it differently: {len(differing)}")
+    for condition, sides in sorted(differing.items()):
+        print(f"  {condition}: " + ", ".join(
+            f"{side} {' '.join(found[:6])}" for side, found in sides.items() if isinstance(found, list)
+            and found))
     if arguments.report:
         write_json(arguments.report, {"seed": arguments.seed, "seconds": round(seconds),
-                                      "results": results})
+                                      "read_otherwise": differing, "results": results})
     return 1 if not results or any(r["cause"] in FAILURES for r in results) else 0
 
 

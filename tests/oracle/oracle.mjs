@@ -5,6 +5,7 @@
 //
 // Reads one JSON object a line: {"id", "specs", "channels": [folder], "platforms"}. Writes one a line:
 // {"id", "ms", "packages": [...]} or {"id", "ms", "kind": "unsolvable" | "parse" | "failed", "error"}.
+// {"match": [[version condition, [version]]]} is answered with {"match": [[boolean] or null]}.
 //
 // rattler reads channels over HTTP only and anew for every request, so this serves them on loopback,
 // out of memory, from the same process.
@@ -15,7 +16,7 @@ import path from 'node:path';
 import readline from 'node:readline';
 
 const [modules, root] = process.argv.slice(2).map((p) => path.resolve(p));
-const { simpleSolve } = createRequire(path.join(modules, 'from-here.cjs'))('@conda-org/rattler');
+const { simpleSolve, Version, VersionSpec } = createRequire(path.join(modules, 'from-here.cjs'))('@conda-org/rattler');
 
 const files = new Map();
 for (const channel of fs.readdirSync(root)) {
@@ -64,11 +65,35 @@ async function answer(request, base) {
   }
 }
 
+const versions = new Map();
+
+function version(text) {
+  if (!versions.has(text)) {
+    let parsed = null;
+    try { parsed = new Version(text); } catch { /* nothing matches what cannot be read */ }
+    versions.set(text, parsed);
+  }
+  return versions.get(text);
+}
+
+function match([condition, texts]) {
+  try {
+    const spec = new VersionSpec(condition, 'lenient');
+    const matched = texts.map((text) => Boolean(version(text)) && spec.matches(version(text)));
+    spec.free();
+    return matched;
+  } catch {
+    return null;
+  }
+}
+
 server.listen(0, '127.0.0.1', async () => {
   const base = `http://127.0.0.1:${server.address().port}`;
   for await (const line of readline.createInterface({ input: process.stdin })) {
     if (!line.trim()) continue;
-    process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line), base))}\n`);
+    const request = JSON.parse(line);
+    const reply = request.match ? { match: request.match.map(match) } : await answer(request, base);
+    process.stdout.write(`${JSON.stringify(reply)}\n`);
   }
   process.exit(0);
 });
