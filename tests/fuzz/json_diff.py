@@ -6,6 +6,7 @@ usage: json_diff.py JSON_DUMP CASES [COUNT [SEED]]
 """
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -34,13 +35,17 @@ class Object(list):
     """Pairs of an object in their order, repeated keys too."""
 
 
+# What envm_utf8_is_control() says of a character: written as an escape.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def quote(text):
     if any("\ud800" <= c <= "\udfff" for c in text) or "\0" in text:
         raise Refused("a lone surrogate or a NUL")
     out = []
     names = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
     for c in text:
-        out.append(names.get(c) or (f"\\u{ord(c):04x}" if c < " " else c))
+        out.append(names.get(c) or (f"\\u{ord(c):04x}" if CONTROL.match(c) else c))
     return '"' + "".join(out) + '"'
 
 
