@@ -59,6 +59,8 @@ struct envm_create_options {
     bool locked;              /* the lock must exist and satisfy the file: else ENVM_STALE_LOCK */
     bool frozen;              /* install the lock as it is */
     bool force;               /* replace an existing environment */
+    bool sync;                /* the environment exists (default: the active one): replace it
+                                 unless its packages and variables are what is asked for */
     bool dry_run;             /* solve only */
     bool verify;              /* read every byte back before the environment appears */
     const char *command_line; /* for the history */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/str.h"
@@ -130,10 +129,28 @@ static void report_text(struct cli *cli, const struct create_args *args,
         envm_cli_note(cli, "use it: envm activate '%.*s'", ENVM_STR_ARGS(report->prefix));
 }
 
-static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
+static enum envm_code make(struct cli *cli, const struct create_args *args,
+                           const struct envm_create_options *options, struct envm_error *err)
+{
+    struct envm_create_report report = {0};
+    enum envm_code code;
+
+    ENVM_TRY(envm_cli_context(cli, err));
+    code = envm_create(cli->context, cli->memory, options, &report, err);
+    envm_cli_explain(cli, code, &report.explanation, err);
+    if (code == ENVM_STALE_LOCK && report.stale.count > 1)
+        note_list(cli, "the lock does not satisfy the file:", report.stale);
+    ENVM_TRY(code);
+    if (cli->common.json)
+        report_json(cli, args, &report);
+    else
+        report_text(cli, args, &report);
+    return ENVM_OK;
+}
+
+static enum envm_code run_create(struct cli *cli, void *values, struct envm_error *err)
 {
     const struct create_args *args = values;
-    struct envm_create_report report = {0};
     const struct envm_create_options options = {
         .target = {.name = args->name, .prefix = args->prefix},
         .request = {.file = args->file,
@@ -154,26 +171,28 @@ static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
         .verify = args->verify,
         .command_line = envm_cli_command_line(cli),
     };
-    enum envm_code code;
 
-    ENVM_TRY(envm_cli_context(cli, err));
-    code = envm_create(cli->context, cli->memory, &options, &report, err);
-    if (code == ENVM_UNSATISFIABLE && cli->common.json && report.explanation.json.len > 0) {
-        envm_json_key(&cli->json, "explanation");
-        envm_json_put_raw(&cli->json, report.explanation.json);
+    return make(cli, args, &options, err);
+}
+
+static enum envm_code run_sync(struct cli *cli, void *values, struct envm_error *err)
+{
+    const struct create_args *args = values;
+    const struct envm_create_options options = {
+        .target = {.name = args->name, .prefix = args->prefix},
+        .request = {.file = args->file, .lock_file = args->lock_file, .no_pip = true},
+        .frozen = true,
+        .sync = true,
+        .dry_run = args->dry_run,
+        .verify = args->verify,
+        .command_line = envm_cli_command_line(cli),
+    };
+
+    if (!args->file || cli->words.count > 0) {
+        (void)envm_fail(err, ENVM_USAGE, "sync needs a lock, and nothing else to install");
+        return envm_error_hint(err, ENVM_USAGE, "for example: envm sync -n science -f env.lock");
     }
-    if (code == ENVM_UNSATISFIABLE && !cli->common.json && report.explanation.text.len > 0) {
-        envm_free(err->text);
-        err->text = envm_strdup(report.explanation.text.ptr);
-    }
-    if (code == ENVM_STALE_LOCK && report.stale.count > 1)
-        note_list(cli, "the lock does not satisfy the file:", report.stale);
-    ENVM_TRY(code);
-    if (cli->common.json)
-        report_json(cli, args, &report);
-    else
-        report_text(cli, args, &report);
-    return ENVM_OK;
+    return make(cli, args, &options, err);
 }
 
 const struct command envm_cmd_create = {
@@ -193,5 +212,31 @@ const struct command envm_cmd_create = {
                 "  envm create -p ./env -f env.yaml --locked      in CI",
     .rows = rows,
     .args_size = sizeof(struct create_args),
-    .run = run,
+    .run = run_create,
+};
+
+static const struct option_row sync_rows[] = {
+    {'n', "name", OPTION_TEXT, AT(name), "NAME", "name of the environment"},
+    {'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"},
+    {'f', "file", OPTION_TEXT, AT(file), "FILE", "the lock, or an environment file with a lock"},
+    {0, "lock", OPTION_TEXT, AT(lock_file), "FILE", "the lock, when it is not beside the file"},
+    {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every byte back before it appears"},
+    {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would be installed"},
+    {0, NULL, OPTION_FLAG, 0, NULL, NULL},
+};
+
+const struct command envm_cmd_sync = {
+    .name = "sync",
+    .summary = "make an existing environment equal to a lock",
+    .usage = "[-n NAME | -p PATH] -f FILE",
+    .text =
+        "Makes an environment (default: the active one) equal to a lock: nothing missing, nothing\n"
+        "extra. While its packages and variables are those of the lock nothing is done; otherwise\n"
+        "it is built anew beside its place and exchanged in one step. Files that belong to no\n"
+        "package do not survive that.",
+    .examples = "  envm sync -n science -f env.lock\n"
+                "  git pull && envm sync -f env.yaml              in an activated shell",
+    .rows = sync_rows,
+    .args_size = sizeof(struct create_args),
+    .run = run_sync,
 };

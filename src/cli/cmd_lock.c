@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/str.h"
@@ -137,14 +136,7 @@ static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
     }
     ENVM_TRY(envm_cli_context(cli, err));
     code = envm_lock_environment(cli->context, cli->memory, &options, &report, err);
-    if (code == ENVM_UNSATISFIABLE && cli->common.json && report.explanation.json.len > 0) {
-        envm_json_key(&cli->json, "explanation");
-        envm_json_put_raw(&cli->json, report.explanation.json);
-    }
-    if (code == ENVM_UNSATISFIABLE && !cli->common.json && report.explanation.text.len > 0) {
-        envm_free(err->text);
-        err->text = envm_strdup(report.explanation.text.ptr);
-    }
+    envm_cli_explain(cli, code, &report.explanation, err);
     if (code == ENVM_STALE_LOCK && cli->common.json)
         envm_json_field_list(&cli->json, "stale", report.stale);
     for (size_t i = 0; code == ENVM_STALE_LOCK && report.stale.count > 1 && i < report.stale.count;

@@ -74,11 +74,14 @@ void envm_cli_format_size(uint64_t bytes, char buffer[16]);
 void envm_cli_put(FILE *stream, envm_str text);
 /* One line to stdout. The format ends without a line break; one in the arguments is escaped. */
 void envm_cli_line(const char *format, ...) ENVM_PRINTF(1, 2);
+/* On ENVM_UNSATISFIABLE: puts the explanation into the JSON object, or into the error's text. */
+void envm_cli_explain(struct cli *cli, enum envm_code code,
+                      const struct envm_explanation *explanation, struct envm_error *err);
 /* A line of notes to stderr unless --quiet or --json; escaped likewise. */
 void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 
-extern const struct command envm_cmd_create, envm_cmd_lock, envm_cmd_list, envm_cmd_info,
-    envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate, envm_cmd_hook,
-    envm_cmd_run, envm_cmd_plumbing, envm_cmd_version;
+extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
+    envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,
+    envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version;
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/alloc.h"
 #include "base/hex.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -43,7 +44,7 @@ void envm_cli_put(FILE *stream, envm_str text)
     fputs(envm_buf_str(&out).ptr, stream);
 }
 
-static void print_line(FILE *stream, const char *format, va_list args)
+static ENVM_PRINTF(2, 0) void print_line(FILE *stream, const char *format, va_list args)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
@@ -130,5 +131,19 @@ void envm_cli_print_packages(struct envm_record_view packages)
         envm_cli_line("%-*.*s  %-*.*s  %-*.*s  %.*s", name, ENVM_STR_ARGS(record->name), version,
                       ENVM_STR_ARGS(record->version), build, ENVM_STR_ARGS(record->build),
                       ENVM_STR_ARGS(record->channel));
+    }
+}
+
+void envm_cli_explain(struct cli *cli, enum envm_code code,
+                      const struct envm_explanation *explanation, struct envm_error *err)
+{
+    if (code != ENVM_UNSATISFIABLE || explanation->text.len == 0)
+        return;
+    if (cli->common.json) {
+        envm_json_key(&cli->json, "explanation");
+        envm_json_put_raw(&cli->json, explanation->json);
+    } else {
+        envm_free(err->text);
+        err->text = envm_strdup(explanation->text.ptr);
     }
 }

@@ -201,7 +201,7 @@ static enum envm_code find_target(struct creation *c, struct envm_error *err)
         target.name = envm_cstr(c->arena, environment->name);
     else if (!target.name && !target.prefix && environment->prefix.len > 0)
         target.prefix = envm_cstr(c->arena, environment->prefix);
-    if (!target.name && !target.prefix) {
+    if (!target.name && !target.prefix && !c->options->sync) {
         /* A plan needs no place. */
         if (c->options->dry_run)
             return ENVM_OK;
@@ -281,6 +281,10 @@ static enum envm_code compare_existing(struct creation *c, struct envm_error *er
 /* Asked before any channel is read. */
 static enum envm_code refuse_foreign(struct creation *c, struct envm_error *err)
 {
+    if (c->options->sync && envm_prefix_state(c->report->prefix) == ENVM_PREFIX_ABSENT) {
+        (void)envm_fail(err, ENVM_USAGE, "there is no environment at %s", c->report->prefix.ptr);
+        return envm_error_hint(err, ENVM_USAGE, "make it with `envm create`");
+    }
     if (c->options->dry_run || envm_prefix_state(c->report->prefix) != ENVM_PREFIX_FOREIGN)
         return ENVM_OK;
     (void)envm_fail(err, ENVM_USAGE, "%s exists and is not an environment", c->report->prefix.ptr);
@@ -294,7 +298,7 @@ static enum envm_code check_target(struct creation *c, struct envm_error *err)
     if (c->options->force || envm_prefix_state(c->report->prefix) != ENVM_PREFIX_ENVIRONMENT)
         return ENVM_OK;
     ENVM_TRY(compare_existing(c, err));
-    if (c->report->already_there)
+    if (c->report->already_there || c->options->sync)
         return ENVM_OK;
     (void)envm_fail(err, ENVM_USAGE, "an environment exists at %s and differs from what was asked",
                     prefix);
@@ -431,7 +435,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .variable_count = variables.count,
         .update_specs = c->input.spec_texts,
         .command_line = envm_str_from(c->options->command_line),
-        .replace = c->options->force,
+        .replace = c->options->force || c->options->sync,
         .verify = c->options->verify,
         .link_mode = link_mode(config->link_mode),
         .durability = durability(config->durability),

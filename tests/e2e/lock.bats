@@ -186,3 +186,28 @@ JSON
     [ "$(json 'sorted((f["kind"], f["path"]) for f in d["findings"])')" = "[('altered', 'bin/app'), ('extra', 'extra'), ('missing', 'lib/lib.txt')]" ]
     [ "$(json 'd["damage"]')" = 2 ]
 }
+
+@test "sync makes an environment equal to a lock, or leaves it alone" {
+    envm lock -f env.yaml
+    run_envm sync -p env -f env.lock
+    expect_status 2
+    expect_error "envm create"
+    envm create -p env --override-channels -c "$WORLD/channel" lib=1.0
+    echo mine >env/mine
+    run_envm sync -p env -f env.lock --dry-run
+    expect_status 0
+    [ "$(cat env/lib/lib.txt)" = one ]
+    run_envm sync -p env -f env.yaml
+    expect_status 0
+    [ "$(cat env/lib/lib.txt)" = two ]
+    [ ! -e env/mine ]
+    before=$(stat -c %i env)
+    CONDA_PREFIX="$WORLD/env" run_envm sync -f env.lock
+    expect_status 0
+    expect_error "nothing to do"
+    [ "$before" = "$(stat -c %i env)" ]
+    run_envm verify -p env --against env.lock
+    expect_status 0
+    run_envm sync -p env
+    expect_status 2
+}
