@@ -43,7 +43,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Causes, worst first; those of FAILURES fail the test.
 FAILURES = ["envm: failed", "envm: not proved", "envm: order of specs matters",
             "solvability: only rattler solves", "solvability: only envm solves"]
-WORSE = ["requested older", "requested: one newer, one older", "more behind"]
+WORSE = ["requested older", "requested: one newer, one older", "more behind",
+         "more behind, by packages only envm has"]
 BETTER = ["requested newer", "fewer behind"]
 
 
@@ -242,6 +243,13 @@ class World:
         except (ValueError, AttributeError, TypeError) as error:
             return [f"the checker cannot read this: {error}"]
 
+    def record(self, package):
+        return next(r for r in self.names[package["name"].lower()]
+                    if r["version"] == package["version"] and r["build"] == package["build"])
+
+    def is_tracked(self, package):
+        return bool(self.record(package).get("track_features"))
+
     def is_behind(self, package):
         name = package["name"].lower()
         if name not in self.newest:
@@ -262,6 +270,7 @@ def compare_sets(world, specs, envm, oracle):
         "requested_newer": sorted(n for n in requested if order[n] > 0),
         "older": sorted(n for n in order if order[n] < 0),
         "newer": sorted(n for n in order if order[n] > 0),
+        "tracked": [sum(map(world.is_tracked, side.values())) for side in (ours, theirs)],
         "behind": [sum(map(world.is_behind, side.values())) for side in (ours, theirs)],
         "behind_shared": [sum(world.is_behind(side[n]) for n in order) for side in (ours, theirs)],
         "only_envm": sorted(ours.keys() - theirs.keys()),
@@ -270,18 +279,21 @@ def compare_sets(world, specs, envm, oracle):
                       for n in sorted(ours.keys() | theirs.keys())
                       if n not in ours or n not in theirs or identity(ours[n]) != identity(theirs[n])],
     }
-    return cause(detail, ours, theirs, requested), detail
+    return cause(world, detail, ours, theirs, requested), detail
 
 
-def cause(detail, ours, theirs, requested):
+def cause(world, detail, ours, theirs, requested):
     if detail["requested_older"]:
         return ("requested: one newer, one older" if detail["requested_newer"]
                 else "requested older")
     if detail["requested_newer"]:
         return "requested newer"
-    (our_behind, their_behind) = detail["behind"]
+    if detail["tracked"][0] < detail["tracked"][1]:
+        return "fewer track_features"
+    our_behind, their_behind = detail["behind"]
     if our_behind > their_behind:
-        return "more behind"
+        more = detail["behind_shared"][0] > detail["behind_shared"][1]
+        return "more behind" if more else "more behind, by packages only envm has"
     if our_behind < their_behind:
         return "fewer behind"
     if detail["only_envm"] or detail["only_rattler"]:
@@ -291,16 +303,18 @@ def cause(detail, ours, theirs, requested):
             return "as many behind, all newer"
         return "as many behind, some newer, some older" if detail["newer"] \
             else "as many behind, some older"
-    return build_cause(ours, theirs, requested)
+    return build_cause(world, ours, theirs, requested)
 
 
-def build_cause(ours, theirs, requested):
+def build_cause(world, ours, theirs, requested):
     """Same names and versions: which step of the order the builds differ in."""
     names = [n for n in ours if identity(ours[n]) != identity(theirs[n])]
     names = [n for n in names if n in requested] or names
     numbers = {(ours[n]["build_number"] > theirs[n]["build_number"])
                - (ours[n]["build_number"] < theirs[n]["build_number"]) for n in names}
-    return "builds: " + {frozenset([0]): "same number, other variant",
+    timed = all(world.record(side[n]).get("timestamp") for n in names for side in (ours, theirs))
+    return "builds: " + {frozenset([0]): "same number, other variant" if timed
+                         else "same number, timestamps missing",
                          frozenset([1]): "number higher", frozenset([0, 1]): "number higher",
                          frozenset([-1]): "number lower", frozenset([0, -1]): "number lower",
                          }.get(frozenset(numbers), "number mixed")
