@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "env/config.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/vec.h"
@@ -292,13 +295,32 @@ static enum envm_code apply_entry(struct loader *l, const struct envm_yaml_node 
     return envm_error_hint(err, ENVM_USAGE, "the keys are listed in envm(1)");
 }
 
+/* Who can write a configuration decides where packages come from and who sees the credentials. A
+ * group that may write is common among people who share a machine and trust each other; then the
+ * file has to be the user's own or the administrator's. */
+static enum envm_code check_writers(const char *file, int fd, struct envm_error *err)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return envm_fail_errno(err, errno, "reading the configuration %s", file);
+    if ((info.st_mode & S_IWOTH) == 0 &&
+        ((info.st_mode & S_IWGRP) == 0 || info.st_uid == geteuid() || info.st_uid == 0))
+        return ENVM_OK;
+    (void)envm_fail(err, ENVM_USAGE, "%s: others may write this configuration", file);
+    return envm_error_hint(err, ENVM_USAGE, "chmod go-w it, or pass --no-config");
+}
+
 static enum envm_code load_file(struct loader *l, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(CONFIG_SIZE_MAX);
+    ENVM_CLEANUP(envm_fd) int fd = -1;
     struct envm_yaml_node *root = NULL;
     enum envm_code code;
 
-    ENVM_TRY_WRAP(envm_fs_read_user_file(l->file, &text, err), err, "reading the configuration");
+    ENVM_TRY_WRAP(envm_fs_open_user_file(l->file, &fd, err), err, "reading the configuration");
+    ENVM_TRY(check_writers(l->file, fd, err));
+    ENVM_TRY_WRAP(envm_fs_read_fd(fd, l->file, &text, err), err, "reading the configuration");
     code = envm_yaml_read(l->arena, envm_arena_str(l->arena, envm_buf_str(&text)), l->file, &root,
                           NULL, err);
     if (code != ENVM_OK)

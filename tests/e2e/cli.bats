@@ -137,3 +137,16 @@ teardown() { teardown_world; }
     [ "$(cat "$WORLD/code")" -eq 141 ]
     [ ! -s "$WORLD/stderr" ]
 }
+
+@test "a configuration that others may write is refused" {
+    printf 'channels: [bioconda]\n' >"$HOME/.condarc"
+    chmod 666 "$HOME/.condarc"
+    run_envm info
+    expect_status 2
+    expect_error ".condarc: others may write"
+    run_envm info --no-config
+    expect_status 0
+    chmod 664 "$HOME/.condarc"
+    run_envm info
+    expect_status 0
+}
