@@ -41,12 +41,43 @@ static void visit_spec(struct walker *walker, uint32_t spec)
     }
 }
 
-static int compare_names(const void *a, const void *b, void *user)
+/* How many of the chosen packages depend on each name. */
+static uint32_t *count_dependents(const struct walker *walker)
 {
-    const struct envm_solve_space *space = user;
+    const struct envm_solve_space *space = walker->reach->space;
+    size_t count = walker->reach->name_count;
+    uint32_t *dependents = envm_alloc_zero(count + 1, sizeof(*dependents));
 
-    return envm_str_compare(space->names.items[*(const uint32_t *)a].name,
-                            space->names.items[*(const uint32_t *)b].name);
+    for (size_t name = 0; name < count; name++) {
+        uint32_t c = walker->chosen_of_name[name];
+        if (c >= walker->reach->candidate_count)
+            continue;
+        struct envm_id_list depends = space->candidates.items[c].depends;
+        for (uint32_t i = 0; i < depends.count; i++) {
+            uint32_t target = space->specs.items[depends.items[i]].name;
+            if (target != ENVM_SOLVE_NONE && target < count)
+                dependents[target]++;
+        }
+    }
+    return dependents;
+}
+
+struct importance {
+    const struct envm_solve_space *space;
+    const uint32_t *dependents;
+};
+
+/* What more packages stand on comes first: it is what holds the others back. */
+static int compare_importance(const void *a, const void *b, void *user)
+{
+    const struct importance *importance = user;
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+
+    if (importance->dependents[left] != importance->dependents[right])
+        return importance->dependents[left] > importance->dependents[right] ? -1 : 1;
+    return envm_str_compare(importance->space->names.items[left].name,
+                            importance->space->names.items[right].name);
 }
 
 void envm_solution_walk(const struct envm_solve_reach *reach, const uint32_t *chosen_of_name,
@@ -56,6 +87,8 @@ void envm_solution_walk(const struct envm_solve_reach *reach, const uint32_t *ch
                             .chosen_of_name = chosen_of_name,
                             .seen = envm_alloc_zero((size_t)reach->name_count + 1, 1),
                             .names = ret_names};
+    uint32_t *dependents = count_dependents(&walker);
+    struct importance importance = {reach->space, dependents};
     size_t from = 0;
 
     ret_names->count = 0;
@@ -72,8 +105,9 @@ void envm_solution_walk(const struct envm_solve_reach *reach, const uint32_t *ch
         }
         if (ret_names->count - to > 1)
             qsort_r(ret_names->items + to, ret_names->count - to, sizeof(*ret_names->items),
-                    compare_names, reach->space);
+                    compare_importance, &importance);
     }
+    envm_free(dependents);
     envm_free(walker.seen);
 }
 
