@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 struct httpd {
-    char directory[256]; /* root/, tls/, log and script live here */
+    char directory[256]; /* served/, tls/, log and script live here */
     pid_t pid;
     int stdin_fd;                                                  /* closing it ends the server */
     char http[64], other[64], https[64], wronghost[64], proxy[64]; /* base URLs */
@@ -41,12 +41,12 @@ static inline void httpd_write(const char *path, const void *bytes, size_t len)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Puts a file below root/, with its directories. */
+/* Puts a file below served/, with its directories. */
 static inline void httpd_put(const struct httpd *h, const char *name, const void *bytes, size_t len)
 {
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/root/%s", h->directory, name);
+    snprintf(path, sizeof(path), "%s/served/%s", h->directory, name);
     for (char *slash = strchr(path + strlen(h->directory) + 1, '/'); slash;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -118,7 +118,7 @@ static inline void httpd_exec(const struct httpd *h, const char *tls, int in, in
     const char *source = getenv("ENVM_SOURCE_DIR");
 
     snprintf(program, sizeof(program), "%s/tests/support/httpd.py", source ? source : ".");
-    snprintf(root, sizeof(root), "%s/root", h->directory);
+    snprintf(root, sizeof(root), "%s/served", h->directory);
     snprintf(script, sizeof(script), "%s/script", h->directory);
     snprintf(log, sizeof(log), "%s/log", h->directory);
     dup2(in, 0);
@@ -136,7 +136,7 @@ static inline void httpd_prepare(struct httpd *h)
     memset(h, 0, sizeof(*h));
     snprintf(h->directory, sizeof(h->directory), "%s/envm-httpd-XXXXXX", base ? base : "/tmp");
     assert_non_null(mkdtemp(h->directory));
-    assert_int_equal(mkdir(httpd_path(h, "root"), 0755), 0);
+    assert_int_equal(mkdir(httpd_path(h, "served"), 0755), 0);
 }
 
 /* `script` is JSON text; `tls` a directory for certificates (shared by tests), or NULL. */

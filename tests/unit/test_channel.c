@@ -9,7 +9,7 @@ static const struct envm_custom_channel custom[] = {
     {ENVM_STR_INIT("inhouse/special"), ENVM_STR_INIT("file:///srv")},
 };
 static const struct envm_channel_config config = {
-    .current_directory = ENVM_STR_INIT("/home/me/work"),
+    .current_directory = ENVM_STR_INIT("/home/me/project"),
     .home = ENVM_STR_INIT("/home/me"),
     .custom_channels = custom,
     .custom_channel_count = 2,
@@ -45,9 +45,9 @@ static void test_parse(void **state)
          "https://pkgs.example.org/conda/inhouse", ""},
         {"file:///srv/chan", "file:///srv/chan", "file:///srv/chan", ""},
         {"/srv/chan/", "file:///srv/chan", "file:///srv/chan", ""},
-        {"./chan", "file:///home/me/work/chan", "file:///home/me/work/chan", ""},
+        {"./chan", "file:///home/me/project/chan", "file:///home/me/project/chan", ""},
         {"../a/./b", "file:///home/me/a/b", "file:///home/me/a/b", ""},
-        {".", "file:///home/me/work", "file:///home/me/work", ""},
+        {".", "file:///home/me/project", "file:///home/me/project", ""},
         {"..", "file:///home/me", "file:///home/me", ""},
         {"~", "file:///home/me", "file:///home/me", ""},
         {"~/chan", "file:///home/me/chan", "file:///home/me/chan", ""},

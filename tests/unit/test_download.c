@@ -255,7 +255,7 @@ static void test_file_url(void **state)
 
     httpd_put(&f->server, "a b", "local", 5);
     use_config(f, (struct envm_net_config){.offline = true});
-    request.url = envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "root/a b")));
+    request.url = envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "served/a b")));
     assert_int_equal(fetch(f, request), ENVM_OK);
     assert_body(f, "local");
     assert_int_equal(f->seen_len, 5);
@@ -270,7 +270,7 @@ static void test_file_url(void **state)
     request.url = envm_arena_concat(&f->arena, request.url, ENVM_STR("c"));
     assert_int_equal(fetch(f, request), ENVM_OK);
     assert_true(f->result.not_found);
-    request.url = envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "root")));
+    request.url = envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "served")));
     assert_int_equal(fetch(f, request), ENVM_IO);
 }
 

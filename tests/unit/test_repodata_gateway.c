@@ -286,7 +286,7 @@ static void test_local_channel(void **state)
 
     put_channel(f);
     utimensat(AT_FDCWD, httpd_path(&f->server, "root/chan/linux-64/repodata.json"), old, 0);
-    snprintf(base, sizeof(base), "file://%s", httpd_path(&f->server, "root"));
+    snprintf(base, sizeof(base), "file://%s", httpd_path(&f->server, "served"));
     assert_int_equal(load_local(f), ENVM_OK);
     assert_content(f, base);
     assert_false(f->subdirs[0].from_cache);
