@@ -172,7 +172,7 @@ static enum envm_code load_http(struct fixture *f)
 static enum envm_code load_local(struct fixture *f)
 {
     return load_base(
-        f, envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "root/chan"))));
+        f, envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "served/chan"))));
 }
 
 static void put_json(struct fixture *f, const char *name, const char *json)
@@ -285,7 +285,7 @@ static void test_local_channel(void **state)
     struct envm_sha256 sum = envm_sha256_of(envm_str_from(linux_json));
 
     put_channel(f);
-    utimensat(AT_FDCWD, httpd_path(&f->server, "root/chan/linux-64/repodata.json"), old, 0);
+    utimensat(AT_FDCWD, httpd_path(&f->server, "served/chan/linux-64/repodata.json"), old, 0);
     snprintf(base, sizeof(base), "file://%s", httpd_path(&f->server, "served"));
     assert_int_equal(load_local(f), ENVM_OK);
     assert_content(f, base);
@@ -462,7 +462,7 @@ static void test_channel_restricted_to_platforms(void **state)
     put_channel(f);
     assert_int_equal(load_local(f), ENVM_OK);
     channel.base_url =
-        envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "root/chan")));
+        envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "served/chan")));
     assert_int_equal(envm_gateway_load(f->gateway, &channel, 1, subdirs, 2, f->subdirs, &f->err),
                      ENVM_OK);
     assert_int_equal(records(f, 0, "zlib").count, 2);
@@ -646,7 +646,7 @@ static void test_truncation_at_every_offset(void **state)
     {
         char *bytes;
         struct stat info;
-        const char *path = httpd_path(&f->server, "root/chan/linux-64/repodata.json.zst");
+        const char *path = httpd_path(&f->server, "served/chan/linux-64/repodata.json.zst");
         FILE *file = fopen(path, "rb");
         assert_int_equal(stat(path, &info), 0);
         bytes = malloc((size_t)info.st_size);
