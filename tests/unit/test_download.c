@@ -255,7 +255,8 @@ static void test_file_url(void **state)
 
     httpd_put(&f->server, "a b", "local", 5);
     use_config(f, (struct envm_net_config){.offline = true});
-    request.url = envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "served/a b")));
+    request.url =
+        envm_url_from_path(&f->arena, envm_str_from(httpd_path(&f->server, "served/a b")));
     assert_int_equal(fetch(f, request), ENVM_OK);
     assert_body(f, "local");
     assert_int_equal(f->seen_len, 5);
