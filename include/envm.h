@@ -10,6 +10,7 @@
 #include <envm/context.h>
 #include <envm/environment.h>
 #include <envm/error.h>
+#include <envm/look.h>
 #include <envm/match_spec.h>
 #include <envm/package_record.h>
 #include <envm/plumbing.h>

@@ -63,6 +63,9 @@ void envm_cli_print_option_rows(void);
 
 /* A package as the "packages" array of --json has it. */
 void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record);
+/* The same without the braces, for commands that say more. */
+void envm_cli_json_package_fields(struct envm_json_writer *w,
+                                  const struct envm_package_record *record);
 void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
                             struct envm_record_view packages);
 /* Columns: name, version, build, channel. */
@@ -82,6 +85,6 @@ void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 
 extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
     envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,
-    envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version;
+    envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version, envm_cmd_search;
 
 #endif

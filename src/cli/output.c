@@ -76,12 +76,12 @@ void envm_cli_note(struct cli *cli, const char *format, ...)
     va_end(args);
 }
 
-void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record)
+void envm_cli_json_package_fields(struct envm_json_writer *w,
+                                  const struct envm_package_record *record)
 {
     struct envm_hex_text sha256 = envm_sha256_hex(&record->sha256);
     struct envm_hex_text md5 = envm_md5_hex(&record->md5);
 
-    envm_json_open_object(w);
     envm_json_field_str(w, "name", record->name);
     envm_json_field_str(w, "version", record->version);
     envm_json_field_str(w, "build", record->build);
@@ -96,6 +96,12 @@ void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package
         envm_json_put_u64(w, record->size);
     else
         envm_json_put_null(w);
+}
+
+void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record)
+{
+    envm_json_open_object(w);
+    envm_cli_json_package_fields(w, record);
     envm_json_close_object(w);
 }
 

@@ -135,6 +135,11 @@ envm_str envm_match_spec_text(const struct envm_match_spec *spec)
     return spec->text;
 }
 
+bool envm_match_spec_matches_name(const struct envm_match_spec *spec, envm_str name)
+{
+    return envm_pattern_matches(&spec->name, name);
+}
+
 envm_str envm_match_spec_exact_name(const struct envm_match_spec *spec)
 {
     return spec->name.kind == ENVM_PATTERN_EXACT ? spec->name.text : (envm_str){"", 0};

@@ -27,6 +27,8 @@ envm_str envm_match_spec_text(const struct envm_match_spec *spec);
 /* The exact name, lower case, or "" when the name is a glob or regex (then matching is needed over
  * all names). */
 envm_str envm_match_spec_exact_name(const struct envm_match_spec *spec);
+/* What exact_name cannot answer for globs and regexes: does the spec mean this name? */
+bool envm_match_spec_matches_name(const struct envm_match_spec *spec, envm_str name);
 /* The channel and subdir parts, "" when absent. */
 envm_str envm_match_spec_channel(const struct envm_match_spec *spec);
 envm_str envm_match_spec_subdir(const struct envm_match_spec *spec);

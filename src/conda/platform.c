@@ -60,6 +60,11 @@ static const envm_str known_subdirs[] = {
     ENVM_STR_INIT("zos-z"),
 };
 
+struct envm_str_list envm_subdirs_known(void)
+{
+    return (struct envm_str_list){known_subdirs, sizeof(known_subdirs) / sizeof(*known_subdirs)};
+}
+
 envm_str envm_platform_host(void)
 {
     return ENVM_STR(HOST_OS "-" HOST_ARCH);

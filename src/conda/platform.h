@@ -15,6 +15,8 @@ envm_str envm_platform_host(void);
 bool envm_subdir_is_valid(envm_str subdir);
 /* One of conda's KNOWN_SUBDIRS. */
 bool envm_subdir_is_known(envm_str subdir);
+/* conda's KNOWN_SUBDIRS, sorted, "noarch" among them. */
+struct envm_str_list envm_subdirs_known(void);
 /* The parts, for selectors and virtual packages. */
 bool envm_subdir_is_linux(envm_str subdir);
 bool envm_subdir_is_osx(envm_str subdir);

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `search`: what the channels have, and when they have nothing, what is nearest to it.
+ */
+#include <envm/look.h>
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/map.h"
+#include "conda/package_rank.h"
+#include "conda/platform.h"
+#include "env/input.h"
+#include "solve/problem_names.h"
+
+#define SHOWN_MAX 8 /* items of a list in a message */
+#define SUBDIRS 2   /* the platform and noarch */
+
+struct search {
+    struct envm_context *context;
+    struct envm_arena *arena; /* of the report */
+    const struct envm_search_options *options;
+    struct envm_input input;
+    const struct envm_match_spec *spec;
+    envm_str exact; /* the name, "" for a pattern */
+    const struct envm_package_source **sources;
+    bool one_each; /* the newest of each name */
+    bool fits_without_version;
+    ENVM_VEC(const struct envm_package_record *) packages;
+    ENVM_VEC(struct envm_search_name) names;
+    struct envm_search_report report;
+};
+
+static void search_release(struct search *s)
+{
+    envm_vec_release(&s->packages);
+    envm_vec_release(&s->names);
+}
+ENVM_DEFINE_CLEANUP(search, struct search, search_release)
+
+/* --- one name ------------------------------------------------------------------------------- */
+
+struct entry {
+    struct envm_ranked_record ranked;
+    size_t channel;
+    bool matches;
+};
+
+struct entry_vec {
+    struct entry *items;
+    size_t count, capacity;
+};
+
+static void entry_vec_release(struct entry_vec *entries)
+{
+    envm_vec_release(entries);
+}
+ENVM_DEFINE_CLEANUP(entry_vec, struct entry_vec, entry_vec_release)
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+
+    if (x->channel != y->channel)
+        return x->channel < y->channel ? -1 : 1;
+    return envm_package_rank_compare(&x->ranked, &y->ranked);
+}
+
+static int compare_versions(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int order = envm_version_compare(y->ranked.version, x->ranked.version);
+
+    return order ? order : envm_str_compare(y->ranked.record->version, x->ranked.record->version);
+}
+
+/* Records whose version is none are left out, as they are by the solver. */
+static enum envm_code gather(struct search *s, envm_str name, struct envm_arena *scratch,
+                             struct entry_vec *entries, struct envm_error *err)
+{
+    for (size_t i = 0; i < s->input.channel_count * SUBDIRS; i++) {
+        const struct envm_package_source *source = s->sources[i];
+        struct envm_record_list records = {0};
+
+        ENVM_TRY(source->records(source->self, name, scratch, &records, err));
+        for (size_t k = 0; k < records.count; k++) {
+            struct entry entry = {.ranked.record = records.items[k], .channel = i / SUBDIRS};
+
+            if (envm_version_parse(scratch, records.items[k]->version, &entry.ranked.version,
+                                   NULL) != ENVM_OK)
+                continue;
+            entry.matches =
+                envm_match_spec_matches_parsed(s->spec, records.items[k], entry.ranked.version);
+            s->fits_without_version |=
+                envm_match_spec_matches_without_version(s->spec, records.items[k]);
+            envm_vec_push(entries, entry);
+        }
+    }
+    return ENVM_OK;
+}
+
+static struct envm_str_list distinct_versions(struct search *s, struct entry_vec *entries)
+{
+    envm_str *versions = envm_arena_new_array(s->arena, envm_str, entries->count);
+    size_t count = 0;
+
+    qsort(entries->items, entries->count, sizeof(*entries->items), compare_versions);
+    for (size_t i = 0; i < entries->count; i++) {
+        envm_str version = entries->items[i].ranked.record->version;
+
+        if (count == 0 || !envm_str_equal(versions[count - 1], version))
+            versions[count++] = envm_arena_str(s->arena, version);
+    }
+    return (struct envm_str_list){versions, count};
+}
+
+static enum envm_code look_at_name(struct search *s, envm_str name, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
+    ENVM_CLEANUP(entry_vec) struct entry_vec entries = {0};
+    struct envm_search_name found = {.name = envm_arena_str(s->arena, name)};
+
+    ENVM_TRY(gather(s, name, &scratch, &entries, err));
+    if (entries.count == 0)
+        return ENVM_OK;
+    qsort(entries.items, entries.count, sizeof(*entries.items), compare_entries);
+    for (size_t i = 0; i < entries.count; i++) {
+        if (!entries.items[i].matches)
+            continue;
+        if ((found.count == 0 || !s->one_each) &&
+            (s->options->limit == 0 || s->packages.count < s->options->limit))
+            envm_vec_push(&s->packages,
+                          envm_package_record_copy(s->arena, entries.items[i].ranked.record));
+        found.count++;
+    }
+    s->report.total += found.count;
+    found.versions = distinct_versions(s, &entries);
+    envm_vec_push(&s->names, found);
+    return ENVM_OK;
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+/* The names of the sources that the spec means, sorted, in the arena. */
+static enum envm_code find_names(const struct search *s,
+                                 const struct envm_package_source *const *sources, size_t count,
+                                 struct envm_arena *arena, struct envm_str_list *ret_names,
+                                 struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_map) struct envm_map seen = {0};
+    size_t position = 0;
+    envm_str *names;
+    envm_str name;
+    uint64_t value;
+
+    for (size_t i = 0; i < count; i++) {
+        struct envm_str_list list = {0};
+
+        ENVM_TRY(sources[i]->names(sources[i]->self, arena, &list, err));
+        for (size_t k = 0; k < list.count; k++)
+            if (envm_match_spec_matches_name(s->spec, list.items[k]))
+                envm_map_set(&seen, list.items[k], 1);
+    }
+    names = envm_arena_new_array(arena, envm_str, seen.count);
+    ret_names->count = 0;
+    while (envm_map_next(&seen, &position, &name, &value))
+        names[ret_names->count++] = name;
+    if (ret_names->count > 1)
+        qsort(names, ret_names->count, sizeof(*names), envm_str_compare_qsort);
+    ret_names->items = names;
+    return ENVM_OK;
+}
+
+static enum envm_code look_at_names(struct search *s, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
+    struct envm_str_list names = {&s->exact, 1};
+
+    if (s->exact.len == 0)
+        ENVM_TRY(
+            find_names(s, s->sources, s->input.channel_count * SUBDIRS, &scratch, &names, err));
+    s->one_each = s->options->limit > 0 && names.count > 1;
+    for (size_t i = 0; i < names.count; i++)
+        ENVM_TRY(look_at_name(s, names.items[i], err));
+    return ENVM_OK;
+}
+
+/* --- nothing found -------------------------------------------------------------------------- */
+
+struct presence {
+    bool name, match;
+};
+
+static enum envm_code look_for(const struct search *s, const struct envm_package_source *source,
+                               struct presence *ret_presence, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
+    struct envm_str_list names = {&s->exact, 1};
+
+    if (s->exact.len == 0)
+        ENVM_TRY(find_names(s, &source, 1, &scratch, &names, err));
+    for (size_t i = 0; i < names.count; i++) {
+        struct envm_record_list records = {0};
+
+        ENVM_TRY(source->records(source->self, names.items[i], &scratch, &records, err));
+        ret_presence->name |= records.count > 0;
+        for (size_t k = 0; k < records.count && !ret_presence->match; k++)
+            ret_presence->match = envm_match_spec_matches(s->spec, records.items[k]);
+    }
+    return ENVM_OK;
+}
+
+/* A subdir that is not there or not cached is no news: this only improves a message. */
+static struct presence look_elsewhere(const struct search *s, struct envm_gateway *gateway,
+                                      envm_str platform)
+{
+    struct presence presence = {0};
+
+    for (size_t i = 0; i < s->input.channel_count; i++) {
+        struct envm_gateway_subdir loaded = {0};
+
+        if (envm_gateway_load(gateway, &s->input.channels[i], 1, &platform, 1, &loaded, NULL) ==
+            ENVM_OK)
+            (void)look_for(s, loaded.source, &presence, NULL);
+    }
+    return presence;
+}
+
+/* Other platforms that have what was searched for; without any, and when this platform lacks the
+ * very name, those that have the name. */
+static enum envm_code find_platforms(struct search *s, struct envm_error *err)
+{
+    const struct envm_str_list known = envm_subdirs_known();
+    const struct envm_sink quiet = {.user = s->context->sink.user,
+                                    .cancelled = s->context->sink.cancelled};
+    struct envm_gateway_config config = {.offline = true,
+                                         .use_only_tar_bz2 = s->context->config.use_only_tar_bz2,
+                                         .cache_fd = s->context->cache_fd,
+                                         .sink = &quiet};
+    envm_str *matching = envm_arena_new_array(s->arena, envm_str, known.count);
+    envm_str *named = envm_arena_new_array(s->arena, envm_str, known.count);
+    size_t matching_count = 0;
+    size_t named_count = 0;
+    struct envm_gateway *gateway;
+
+    ENVM_TRY(envm_context_downloader(s->context, &config.downloader, err));
+    ENVM_TRY(envm_gateway_new(&config, &gateway, err));
+    for (size_t i = 0; i < known.count; i++) {
+        struct presence presence;
+
+        if (envm_str_equal(known.items[i], s->input.platform) ||
+            envm_str_equal_c(known.items[i], "noarch"))
+            continue;
+        presence = look_elsewhere(s, gateway, known.items[i]);
+        if (presence.match)
+            matching[matching_count++] = known.items[i];
+        if (presence.name)
+            named[named_count++] = known.items[i];
+    }
+    envm_gateway_free(gateway);
+    s->report.platforms = (struct envm_str_list){matching, matching_count};
+    if (matching_count == 0 && s->names.count == 0)
+        s->report.platforms = (struct envm_str_list){named, named_count};
+    return ENVM_OK;
+}
+
+static struct envm_str_list find_close_names(struct search *s)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
+    ENVM_CLEANUP(envm_solve_space) struct envm_solve_space space = {0};
+    struct envm_solve_channel channel = {ENVM_STR(""), s->sources,
+                                         s->input.channel_count * SUBDIRS};
+    const struct envm_solve_request request = {.channels = &channel, .channel_count = 1};
+
+    if (s->exact.len == 0)
+        return (struct envm_str_list){0};
+    envm_solve_space_init(&space, &scratch, &request);
+    return envm_arena_str_list(s->arena, envm_problem_close_names(&space, s->exact));
+}
+
+/* "a, b, c and 12 more" */
+static envm_str join(struct envm_arena *arena, struct envm_str_list list)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+
+    for (size_t i = 0; i < list.count && i < SHOWN_MAX; i++) {
+        envm_buf_add_cstr(&text, i ? ", " : "");
+        envm_buf_add_str(&text, list.items[i]);
+    }
+    if (list.count > SHOWN_MAX)
+        envm_buf_printf(&text, " and %zu more", list.count - SHOWN_MAX);
+    return envm_arena_str(arena, envm_buf_str(&text));
+}
+
+static enum envm_code fail_name(struct search *s, struct envm_error *err)
+{
+    const struct envm_search_report *report = &s->report;
+    const char *what = s->exact.len ? "is no package" : "is no package whose name matches";
+    envm_str wanted = s->exact.len ? s->exact : envm_match_spec_text(s->spec);
+    envm_str channels = join(s->arena, report->channels);
+
+    if (report->outcome == ENVM_SEARCH_OTHER_PLATFORM) {
+        (void)envm_fail(err, ENVM_UNSATISFIABLE,
+                        "there %s \"%.*s\" for %.*s in %.*s, but for other platforms: %.*s", what,
+                        ENVM_STR_ARGS(wanted), ENVM_STR_ARGS(report->platform),
+                        ENVM_STR_ARGS(channels), ENVM_STR_ARGS(join(s->arena, report->platforms)));
+        return envm_error_hint(err, ENVM_UNSATISFIABLE, "--platform %.*s shows it",
+                               ENVM_STR_ARGS(report->platforms.items[0]));
+    }
+    (void)envm_fail(err, ENVM_UNSATISFIABLE, "there %s \"%.*s\" for %.*s in %.*s", what,
+                    ENVM_STR_ARGS(wanted), ENVM_STR_ARGS(report->platform),
+                    ENVM_STR_ARGS(channels));
+    if (report->close_names.count > 0)
+        return envm_error_hint(err, ENVM_UNSATISFIABLE, "did you mean %.*s?",
+                               ENVM_STR_ARGS(join(s->arena, report->close_names)));
+    return envm_error_hint(err, ENVM_UNSATISFIABLE,
+                           "check the name, or name another channel with -c");
+}
+
+static enum envm_code fail_version(struct search *s, struct envm_error *err)
+{
+    const struct envm_search_report *report = &s->report;
+    envm_str spec = envm_match_spec_text(s->spec);
+    envm_str names = s->names.items[0].name;
+    envm_str channels = join(s->arena, report->channels);
+
+    if (report->outcome == ENVM_SEARCH_NO_BUILD)
+        (void)envm_fail(err, ENVM_UNSATISFIABLE,
+                        "there is %.*s for %.*s in %.*s, but no build of it is what \"%.*s\" asks",
+                        ENVM_STR_ARGS(names), ENVM_STR_ARGS(report->platform),
+                        ENVM_STR_ARGS(channels), ENVM_STR_ARGS(spec));
+    else
+        (void)envm_fail(err, ENVM_UNSATISFIABLE,
+                        "no version of %.*s for %.*s in %.*s is what \"%.*s\" asks; there are %.*s",
+                        ENVM_STR_ARGS(names), ENVM_STR_ARGS(report->platform),
+                        ENVM_STR_ARGS(channels), ENVM_STR_ARGS(spec),
+                        ENVM_STR_ARGS(join(s->arena, s->names.items[0].versions)));
+    if (report->platforms.count > 0)
+        return envm_error_hint(err, ENVM_UNSATISFIABLE, "other platforms have it: %.*s",
+                               ENVM_STR_ARGS(join(s->arena, report->platforms)));
+    return envm_error_hint(err, ENVM_UNSATISFIABLE, "`envm search --limit 0 %.*s` shows all",
+                           ENVM_STR_ARGS(names));
+}
+
+static enum envm_code explain_nothing(struct search *s, struct envm_error *err)
+{
+    struct envm_search_report *report = &s->report;
+
+    ENVM_TRY(find_platforms(s, err));
+    if (s->names.count > 0) {
+        report->outcome = s->fits_without_version ? ENVM_SEARCH_NO_VERSION : ENVM_SEARCH_NO_BUILD;
+        return fail_version(s, err);
+    }
+    report->outcome =
+        report->platforms.count > 0 ? ENVM_SEARCH_OTHER_PLATFORM : ENVM_SEARCH_NO_NAME;
+    if (report->outcome == ENVM_SEARCH_NO_NAME)
+        report->close_names = find_close_names(s);
+    return fail_name(s, err);
+}
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+static enum envm_code read_input(struct search *s, struct envm_error *err)
+{
+    const struct envm_request request = {.specs = &s->options->spec,
+                                         .spec_count = 1,
+                                         .channels = s->options->channels,
+                                         .channel_count = s->options->channel_count,
+                                         .override_channels = s->options->override_channels};
+    envm_str subdir;
+
+    ENVM_TRY(envm_input_read(s->context, s->arena, &request, s->options->platform, &s->input, err));
+    if (s->input.kind != ENVM_INPUT_SPECS) {
+        (void)envm_fail(err, ENVM_USAGE, "a package URL cannot be searched for");
+        return envm_error_hint(err, ENVM_USAGE, "for example: envm search 'numpy >=2'");
+    }
+    if (s->input.channel_count == 0) {
+        (void)envm_fail(err, ENVM_USAGE, "there is no channel to search");
+        return envm_error_hint(err, ENVM_USAGE, "give one with -c CHANNEL");
+    }
+    s->spec = s->input.specs[0];
+    s->exact = envm_match_spec_exact_name(s->spec);
+    subdir = envm_match_spec_subdir(s->spec);
+    if (!s->options->platform && envm_subdir_is_valid(subdir) &&
+        !envm_str_equal_c(subdir, "noarch"))
+        s->input.platform = subdir;
+    s->report.platform = s->input.platform;
+    s->report.channels = s->input.channel_names;
+    return ENVM_OK;
+}
+
+static enum envm_code load_channels(struct search *s, struct envm_error *err)
+{
+    const envm_str subdirs[SUBDIRS] = {s->input.platform, ENVM_STR("noarch")};
+    size_t total = s->input.channel_count * SUBDIRS;
+    struct envm_gateway_subdir *loaded =
+        envm_arena_new_array(s->arena, struct envm_gateway_subdir, total);
+    struct envm_gateway *gateway;
+    enum envm_code code;
+
+    ENVM_TRY(envm_context_gateway(s->context, &gateway, err));
+    envm_sink_progress(&s->context->sink, &(struct envm_progress){.kind = ENVM_PROGRESS_PHASE,
+                                                                  .name = ENVM_STR("repodata")});
+    code = envm_gateway_load(gateway, s->input.channels, s->input.channel_count, subdirs, SUBDIRS,
+                             loaded, err);
+    if (code == ENVM_NETWORK)
+        return envm_error_hint(err, code,
+                               "check the network, the proxy and the channels; "
+                               "--override-channels leaves the default channels out");
+    if (code != ENVM_OK)
+        return code;
+    s->sources = envm_arena_new_array(s->arena, const struct envm_package_source *, total);
+    for (size_t i = 0; i < total; i++)
+        s->sources[i] = loaded[i].source;
+    return ENVM_OK;
+}
+
+enum envm_code envm_search(struct envm_context *context, struct envm_memory *memory,
+                           const struct envm_search_options *options,
+                           struct envm_search_report *ret_report, struct envm_error *err)
+{
+    struct envm_arena *arena = &memory->arena;
+    ENVM_CLEANUP(search)
+    struct search s = {.context = context, .arena = arena, .options = options};
+    enum envm_code code = ENVM_OK;
+
+    ENVM_TRY(read_input(&s, err));
+    ENVM_TRY(load_channels(&s, err));
+    ENVM_TRY(look_at_names(&s, err));
+    if (s.report.total == 0)
+        code = explain_nothing(&s, err);
+    if (code != ENVM_OK && code != ENVM_UNSATISFIABLE)
+        return code;
+    s.report.packages = (struct envm_record_view){
+        envm_arena_copy(arena, s.packages.items, s.packages.count * sizeof(*s.packages.items)),
+        s.packages.count};
+    s.report.names = envm_arena_copy(arena, s.names.items, s.names.count * sizeof(*s.names.items));
+    s.report.name_count = s.names.count;
+    *ret_report = s.report;
+    return code;
+}

@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+load helpers
+
+setup() { setup_world; standard_channel; }
+teardown() { teardown_world; }
+
+search() {
+    run_envm search "$@" -c "$WORLD/channel" --override-channels --platform "${PLATFORM:-linux-64}"
+}
+
+@test "search shows packages, newest first, and the versions that exist" {
+    search lib
+    expect_status 0
+    [ "$(awk '{ print $1, $2, $3 }' <<<"$output")" = "lib 2.1 0
+lib 2.0 0
+lib 1.0 0" ]
+    [[ $output == *"$WORLD/channel"*" kB"* || $output == *"$WORLD/channel"*" B"* ]]
+    expect_error "versions of lib for linux-64: 2.1, 2.0, 1.0"
+    search 'lib >=2' --limit 1
+    expect_status 0
+    [ "$(awk '{ print $2 }' <<<"$output")" = 2.1 ]
+    expect_error "1 of 2 packages; --limit 0 shows all"
+    search lib --quiet
+    [ -z "$errors" ]
+}
+
+@test "search takes patterns: the newest of each name, or all of them" {
+    search '*l*'
+    expect_status 0
+    [ "$(awk '{ print $1, $2 }' <<<"$output")" = "lib 2.1
+tool 0.1" ]
+    expect_error "the newest of each name"
+    search '*l*' --limit 0
+    [ "$(wc -l <<<"$output")" -eq 4 ]
+}
+
+@test "search --json has the packages with what they need" {
+    search app --json
+    expect_status 0
+    [ "$(json 'd["outcome"], d["total"], d["platform"], d["success"]')" = "('found', 1, 'linux-64', True)" ]
+    [ "$(json '[(p["name"], p["version"], p["subdir"], p["depends"], p["constrains"]) for p in d["packages"]]')" = "[('app', '1.0', 'linux-64', ['lib >=2', '__glibc >=2.17'], [])]" ]
+    [ "$(json 'len(d["packages"][0]["sha256"]), d["packages"][0]["size"] > 0, "license" in d["packages"][0], "timestamp" in d["packages"][0]')" = "(64, True, True, True)" ]
+    search 'lib <2' --json
+    [ "$(json 'd["names"]')" = "[{'name': 'lib', 'count': 1, 'versions': ['2.1', '2.0', '1.0']}]" ]
+}
+
+@test "channels are shown in the order of their priority, newest first in each" {
+    make_channel "$WORLD/second" <<<'[{"name": "lib", "version": "9", "build": "0", "subdir": "linux-64", "files": {"x": "x"}}]'
+    search lib -c "$WORLD/second"
+    expect_status 0
+    [ "$(awk '{ print $2 }' <<<"$output" | tr '\n' ' ')" = "9 2.1 2.0 1.0 " ]
+    run_envm search lib -c "$WORLD/channel" -c "$WORLD/second" --override-channels --platform linux-64
+    [ "$(awk '{ print $2 }' <<<"$output" | tr '\n' ' ')" = "2.1 2.0 1.0 9 " ]
+    expect_error "versions of lib for linux-64: 9, 2.1, 2.0, 1.0"
+}
+
+@test "search tells a missing name, a missing version, a missing build and another platform apart" {
+    search lbi
+    expect_status 3
+    expect_error 'there is no package "lbi" for linux-64'
+    expect_error "did you mean lib?"
+    search 'lib >=3'
+    expect_status 3
+    expect_error "no version of lib for linux-64"
+    expect_error "there are 2.1, 2.0, 1.0"
+    search 'lib >=2 special_*'
+    expect_status 3
+    expect_error "no build of it"
+    PLATFORM=osx-arm64 search app
+    expect_status 3
+    expect_error "but for other platforms: linux-64"
+    expect_error "--platform linux-64"
+    PLATFORM=osx-arm64 search tool
+    expect_status 0
+    search 'zz*' --json
+    expect_status 3
+    [ "$(json 'd["outcome"], d["packages"], d["success"], d["error"]["kind"]')" = "('no-name', [], False, 'no-solution')" ]
+    PLATFORM=osx-64 search 'ap*' --json
+    [ "$(json 'd["outcome"], d["platforms"]')" = "('other-platform', ['linux-64'])" ]
+    search 'lib[subdir=osx-64]' --json
+    expect_status 3
+}
+
+@test "search: a version that only another platform has" {
+    make_channel "$WORLD/second" <<<'[{"name": "lib", "version": "9", "build": "0", "subdir": "osx-64", "files": {"x": "x"}},
+        {"name": "lib", "version": "1", "build": "0", "subdir": "linux-64", "files": {"x": "x"}}]'
+    run_envm search 'lib >=9' -c "$WORLD/second" --override-channels --platform linux-64
+    expect_status 3
+    expect_error "other platforms have it: osx-64"
+    run_envm search 'lib[version=">=9", subdir=osx-64]' -c "$WORLD/second" --override-channels
+    expect_status 0
+}
+
+@test "search asks other platforms of a remote channel only when they are cached" {
+    serve "$WORLD/channel"
+    run_envm search app -c "http://127.0.0.1:$PORT" --override-channels --platform osx-64
+    expect_status 3
+    expect_error 'there is no package "app" for osx-64'
+    run_envm search app -c "http://127.0.0.1:$PORT" --override-channels --platform linux-64
+    expect_status 0
+    run_envm search app -c "http://127.0.0.1:$PORT" --override-channels --platform osx-64
+    expect_status 3
+    expect_error "but for other platforms: linux-64"
+}
+
+@test "search: bad questions" {
+    run_envm search
+    expect_status 2
+    run_envm search a b
+    expect_status 2
+    run_envm search 'lib >=' --offline
+    expect_status 2
+    run_envm search lib --limit x
+    expect_status 2
+    run_envm search lib --platform x --offline
+    expect_status 2
+    run_envm search https://example.org/linux-64/a-1-0.conda --offline
+    expect_status 2
+    run_envm search lib --override-channels
+    expect_status 2
+}
