@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking things up: packages of channels, and who needs whom in an environment or a lock. Reports
- * live in the memory of the call and are free of credentials. One context, one thread.
+ * Looking things up in channels. Reports live in the memory of the call and are free of
+ * credentials. One context, one thread.
  */
 #ifndef ENVM_LOOK_H
 #define ENVM_LOOK_H
@@ -11,8 +11,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* --- search ------------------------------------------------------------------------------- */
 
 struct envm_search_options {
     const char *spec;            /* MatchSpec; the name may be a pattern ("num*"); required */
@@ -60,77 +58,6 @@ ENVM_API ENVM_MUST_CHECK enum envm_code envm_search(struct envm_context *context
                                                     const struct envm_search_options *options,
                                                     struct envm_search_report *ret_report,
                                                     struct envm_error *err);
-
-/* --- tree, why ---------------------------------------------------------------------------- */
-
-/* What is looked at: an environment, or one platform of a lock. */
-struct envm_look_subject {
-    struct envm_target target;
-    const char *lock_file; /* instead of the target */
-    const char *platform;  /* of the lock; NULL: this machine's, else the only one it has */
-};
-
-#define ENVM_TREE_DEPTH_MAX 256 /* deeper rows are cut off in any case */
-
-struct envm_tree_options {
-    struct envm_look_subject subject;
-    const char *const *names; /* roots, names or patterns ("lib*"); none: what was asked for, and
-                                 what nothing needs */
-    size_t name_count;
-    bool has_depth;
-    size_t depth; /* levels below the roots */
-    bool invert;  /* who needs it, instead of what it needs; roots without names: what needs
-                     nothing */
-};
-
-struct envm_tree_row {
-    unsigned depth; /* 0: a root */
-    const struct envm_package_record *package;
-    envm_str spec; /* the dependency that leads from the parent to the package (with
-                      invert: from the package to the parent); "" for a root */
-    struct envm_str_list requested; /* the specs that asked for it */
-    bool last;                      /* of its siblings */
-    bool repeated;                  /* what is below it stands at an earlier row */
-    bool cut;                       /* something is below it, but deeper than asked */
-};
-
-struct envm_tree_report {
-    envm_str subject; /* the prefix, or the path of the lock */
-    size_t package_count;
-    const struct envm_tree_row *rows; /* each followed by what is below it */
-    size_t row_count;
-};
-
-/* ENVM_UNSATISFIABLE when there is no package of a name; otherwise the errors of reading the
- * subject. */
-ENVM_API ENVM_MUST_CHECK enum envm_code envm_tree(struct envm_context *context,
-                                                  struct envm_memory *memory,
-                                                  const struct envm_tree_options *options,
-                                                  struct envm_tree_report *ret_report,
-                                                  struct envm_error *err);
-
-struct envm_why_link {
-    const struct envm_package_record *package;
-    envm_str spec; /* by which the one before needs it; in the first link: what asked for it, ""
-                      when nothing did */
-};
-struct envm_why_chain {
-    const struct envm_why_link *links; /* the last one is the package */
-    size_t count;
-};
-struct envm_why_report {
-    envm_str subject;
-    const struct envm_package_record *package;
-    const struct envm_why_chain *chains; /* one shortest for each root; shortest first, then by name
-                                            of the root */
-    size_t chain_count;
-};
-
-/* Why a package is there. ENVM_UNSATISFIABLE when it is not. */
-ENVM_API ENVM_MUST_CHECK enum envm_code
-envm_why(struct envm_context *context, struct envm_memory *memory,
-         const struct envm_look_subject *subject, const char *name,
-         struct envm_why_report *ret_report, struct envm_error *err);
 
 #ifdef __cplusplus
 }
