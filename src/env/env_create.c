@@ -502,15 +502,6 @@ static enum envm_code write_lock_of_existing(struct creation *c, struct envm_err
     return write_lock(c, err);
 }
 
-static struct envm_record_view view(struct envm_arena *arena, struct envm_record_list records)
-{
-    struct envm_record_list sorted = envm_name_order(arena, records);
-
-    for (size_t i = 0; i < sorted.count; i++)
-        sorted.items[i] = envm_package_record_copy(arena, sorted.items[i]);
-    return (struct envm_record_view){sorted.items, sorted.count};
-}
-
 static enum envm_code create(struct creation *c, struct envm_error *err)
 {
     const struct envm_request *request = &c->options->request;
@@ -527,8 +518,8 @@ static enum envm_code create(struct creation *c, struct envm_error *err)
     ENVM_TRY(refuse_foreign(c, err));
     ENVM_TRY(choose_packages(c, err));
     ENVM_TRY(take_specs_from_lock(c, err));
-    c->report->packages = view(c->arena, c->packages);
-    c->report->virtual_packages = view(c->arena, c->virtual_packages);
+    c->report->packages = envm_report_view(c->arena, c->packages);
+    c->report->virtual_packages = envm_report_view(c->arena, c->virtual_packages);
     c->report->tree = c->locked_tree;
     if (c->options->dry_run)
         return ENVM_OK;
@@ -536,7 +527,7 @@ static enum envm_code create(struct creation *c, struct envm_error *err)
     if (c->report->already_there)
         return write_lock_of_existing(c, err);
     ENVM_TRY(install(c, err));
-    c->report->packages = view(c->arena, c->packages);
+    c->report->packages = envm_report_view(c->arena, c->packages);
     return write_lock(c, err);
 }
 

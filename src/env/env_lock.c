@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/hex.h"
-#include "conda/package_record.h"
 #include "conda/platform.h"
 #include "env/complete.h"
 #include "env/input.h"
@@ -29,15 +28,6 @@ struct locking {
     struct envm_record_view *packages;
     struct envm_sha256 *trees;
 };
-
-static struct envm_record_view view(struct envm_arena *arena, struct envm_record_list records)
-{
-    struct envm_record_list sorted = envm_name_order(arena, records);
-
-    for (size_t i = 0; i < sorted.count; i++)
-        sorted.items[i] = envm_package_record_copy(arena, sorted.items[i]);
-    return (struct envm_record_view){sorted.items, sorted.count};
-}
 
 /* -P, else `platforms:` of the file, else those of the lock, else this machine's. */
 static struct envm_str_list choose_platforms(struct locking *l)
@@ -158,7 +148,7 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
         for (size_t i = 0; i < moved.count; i++)
             envm_vec_push(&l->moved, moved.items[i]);
     }
-    l->packages[index] = view(l->arena, block.packages);
+    l->packages[index] = envm_report_view(l->arena, block.packages);
     l->trees[index] = block.tree;
     l->lock = envm_lock_compose(l->arena, &l->lock, &input, &block);
     return ENVM_OK;

@@ -26,6 +26,15 @@ struct envm_record_list envm_name_order(struct envm_arena *arena, struct envm_re
     return sorted;
 }
 
+struct envm_record_view envm_report_view(struct envm_arena *arena, struct envm_record_list records)
+{
+    struct envm_record_list sorted = envm_name_order(arena, records);
+
+    for (size_t i = 0; i < sorted.count; i++)
+        sorted.items[i] = envm_package_record_copy(arena, sorted.items[i]);
+    return (struct envm_record_view){sorted.items, sorted.count};
+}
+
 /* The name at the start of a dependency, which is all that ordering needs. */
 static envm_str name_of(struct envm_arena *arena, envm_str text)
 {

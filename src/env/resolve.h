@@ -31,4 +31,7 @@ struct envm_record_list envm_dependency_order(struct envm_arena *arena,
 /* A copy sorted by name. */
 struct envm_record_list envm_name_order(struct envm_arena *arena, struct envm_record_list records);
 
+/* Deep copies sorted by name, for a report that outlives the channels' mapped indexes. */
+struct envm_record_view envm_report_view(struct envm_arena *arena, struct envm_record_list records);
+
 #endif
