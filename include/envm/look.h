@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looking things up in channels. Reports live in the memory of the call and are free of
- * credentials. One context, one thread.
+ * Looking things up: packages of channels, and who needs whom in an environment, in a lock or in
+ * what would be installed. Reports live in the memory of the call and are free of credentials. One
+ * context, one thread.
  */
 #ifndef ENVM_LOOK_H
 #define ENVM_LOOK_H
@@ -11,6 +12,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* --- search ------------------------------------------------------------------------------- */
 
 struct envm_search_options {
     const char *spec;            /* MatchSpec; the name may be a pattern ("num*"); required */
@@ -58,6 +61,124 @@ ENVM_API ENVM_MUST_CHECK enum envm_code envm_search(struct envm_context *context
                                                     const struct envm_search_options *options,
                                                     struct envm_search_report *ret_report,
                                                     struct envm_error *err);
+
+/* --- tree, why ---------------------------------------------------------------------------- */
+
+/* What is looked at. */
+struct envm_look_subject {
+    struct envm_target target; /* an environment; neither name nor prefix: the active one */
+    /* Not NULL: instead of an environment, what this would install. A lock is taken as it is, with
+     * platform NULL for this machine's if it has that, else the only one that it has. From an
+     * environment file the lock beside it is taken while it satisfies the file. All else is solved.
+     * An @EXPLICIT list says nothing of dependencies: ENVM_USAGE. */
+    const struct envm_request *request;
+};
+
+enum envm_look_kind {
+    ENVM_LOOK_ENVIRONMENT,
+    ENVM_LOOK_LOCK,
+    ENVM_LOOK_SOLUTION,
+};
+
+/* What was looked at, as both reports begin. */
+struct envm_look_view {
+    enum envm_look_kind kind;
+    envm_str subject; /* the prefix, the path of the lock, or "" for a solution */
+    envm_str platform;
+    size_t package_count;                /* without virtual packages */
+    struct envm_str_list close_names;    /* when a name is not there: nearest first */
+    struct envm_str_list bad_records;    /* files of conda-meta that could not be read */
+    struct envm_str_list omitted_pip;    /* pip requirements of the file, which are not in it */
+    struct envm_explanation explanation; /* when there is no solution */
+};
+
+struct envm_tree_options {
+    struct envm_look_subject subject;
+    const char *const *names; /* roots: names, patterns or MatchSpecs; none: what was asked for, and
+                                 what nothing needs */
+    size_t name_count;
+    bool has_depth;
+    size_t depth;          /* levels below the roots */
+    bool invert;           /* who needs it, instead of what it needs; roots without names: what
+                              needs nothing */
+    bool virtual_packages; /* show them, as leaves */
+};
+
+struct envm_tree_row {
+    size_t depth;                              /* 0: a root */
+    const struct envm_package_record *package; /* NULL: nothing has the name that is needed */
+    struct envm_str_list specs; /* by which the row above needs it (with invert: by which it needs
+                                   the row above); of a root: by which it was asked for */
+    bool is_virtual;
+    bool unmet;    /* it is not what the specs ask for */
+    bool last;     /* of its siblings */
+    bool repeated; /* what is below it stands at an earlier row */
+    bool cut;      /* something is below it, but deeper than asked */
+};
+
+struct envm_tree_report {
+    struct envm_look_view view;
+    const struct envm_tree_row *rows; /* each followed by what is below it; siblings by name */
+    size_t row_count;
+};
+
+/* Every package is shown, and what is below it once: a cycle ends at a repeated row.
+ * ENVM_UNSATISFIABLE, with the view filled, when there is no package of a name or no solution;
+ * ENVM_STALE_LOCK when the lock has no packages for the platform; else the errors of reading the
+ * subject. */
+ENVM_API ENVM_MUST_CHECK enum envm_code envm_tree(struct envm_context *context,
+                                                  struct envm_memory *memory,
+                                                  const struct envm_tree_options *options,
+                                                  struct envm_tree_report *ret_report,
+                                                  struct envm_error *err);
+
+struct envm_why_options {
+    struct envm_look_subject subject;
+    const char *name; /* name, pattern or MatchSpec; also of virtual packages; required */
+    size_t limit;     /* most chains for each package; 0: ENVM_WHY_CHAINS_MAX */
+};
+
+#define ENVM_WHY_CHAINS_MAX 10000
+
+struct envm_why_link {
+    const struct envm_package_record *package;
+    struct envm_str_list specs; /* see where it stands */
+    bool unmet;                 /* the package is not what they ask for */
+};
+
+struct envm_why_chain {
+    /* From a package that was asked for (or that nothing needs) to the one in question. The specs
+     * are those by which the link before needs it; of the first those by which it was asked for. */
+    const struct envm_why_link *links;
+    size_t count;
+};
+
+struct envm_why_package {
+    const struct envm_package_record *package;
+    bool is_virtual;
+    struct envm_str_list requested;      /* the specs that asked for it */
+    const struct envm_why_chain *chains; /* all of the shortest of each root; shortest first, then
+                                            by the names along them */
+    size_t chain_count;
+    uint64_t chain_total;                   /* with those beyond the limit */
+    const struct envm_why_link *dependents; /* who needs it, by which specs; by name */
+    size_t dependent_count;
+    const struct envm_why_link *constraints; /* who constrains it; by name */
+    size_t constraint_count;
+};
+
+struct envm_why_report {
+    struct envm_look_view view;
+    const struct envm_why_package *packages; /* that the name means, by name */
+    size_t package_count;
+};
+
+/* Why a package is there. Errors as of envm_tree. */
+ENVM_API ENVM_MUST_CHECK enum envm_code envm_why(struct envm_context *context,
+                                                 struct envm_memory *memory,
+                                                 const struct envm_why_options *options,
+                                                 struct envm_why_report *ret_report,
+                                                 struct envm_error *err);
 
 #ifdef __cplusplus
 }

@@ -73,7 +73,8 @@ void envm_cli_print_packages(struct envm_record_view packages);
 /* "1.2 MB" into a buffer of 16 bytes. */
 void envm_cli_format_size(uint64_t bytes, char buffer[16]);
 /* Text with foreign parts: controls are escaped, as they must not reach a terminal; line breaks are
- * the text's own. */
+ * the text's own. Everything that is printed here has its lines and dots in ASCII where the locale
+ * is not UTF-8. */
 void envm_cli_put(FILE *stream, envm_str text);
 /* One line to stdout. The format ends without a line break; one in the arguments is escaped. */
 void envm_cli_line(const char *format, ...) ENVM_PRINTF(1, 2);
@@ -85,6 +86,7 @@ void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 
 extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
     envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,
-    envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version, envm_cmd_search;
+    envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version, envm_cmd_search,
+    envm_cmd_tree, envm_cmd_why;
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/progress_ui.h"
+#include "sys/tty.h"
 
 #define LINE_MAX_BYTES 4096
 #define TEXT_MAX_BYTES ((size_t)1 << 20)
@@ -29,6 +30,39 @@ void envm_cli_format_size(uint64_t bytes, char buffer[16])
     snprintf(buffer, 16, value < 100 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
 }
 
+/* Lines and dots that envm draws itself, for terminals that know ASCII only. Names and values that
+ * come from outside stay what they are. */
+static void put(FILE *stream, envm_str text)
+{
+    static const struct {
+        envm_str drawn, plain;
+    } rows[] = {
+        {ENVM_STR_INIT("│"), ENVM_STR_INIT("|")},   {ENVM_STR_INIT("├"), ENVM_STR_INIT("|")},
+        {ENVM_STR_INIT("└"), ENVM_STR_INIT("`")},   {ENVM_STR_INIT("─"), ENVM_STR_INIT("-")},
+        {ENVM_STR_INIT("…"), ENVM_STR_INIT("...")}, {ENVM_STR_INIT("→"), ENVM_STR_INIT("->")},
+    };
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
+
+    if (!envm_tty_wants_ascii()) {
+        fputs(text.ptr, stream);
+        return;
+    }
+    while (text.len > 0) {
+        size_t row = 0;
+
+        while (row < sizeof(rows) / sizeof(rows[0]) && !envm_str_starts_with(text, rows[row].drawn))
+            row++;
+        if (row < sizeof(rows) / sizeof(rows[0])) {
+            envm_buf_add_str(&out, rows[row].plain);
+            text = envm_str_skip(text, rows[row].drawn.len);
+        } else {
+            envm_buf_add_byte(&out, text.ptr[0]);
+            text = envm_str_skip(text, 1);
+        }
+    }
+    fputs(envm_buf_str(&out).ptr, stream);
+}
+
 void envm_cli_put(FILE *stream, envm_str text)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
@@ -41,7 +75,7 @@ void envm_cli_put(FILE *stream, envm_str text)
         first = false;
         envm_buf_add_escaped(&out, line, LINE_MAX_BYTES);
     }
-    fputs(envm_buf_str(&out).ptr, stream);
+    put(stream, envm_buf_str(&out));
 }
 
 static ENVM_PRINTF(2, 0) void print_line(FILE *stream, const char *format, va_list args)
@@ -51,7 +85,7 @@ static ENVM_PRINTF(2, 0) void print_line(FILE *stream, const char *format, va_li
 
     envm_buf_add_escaped(&out, envm_arena_vprintf(&arena, format, args), TEXT_MAX_BYTES);
     envm_buf_add_byte(&out, '\n');
-    fputs(envm_buf_str(&out).ptr, stream);
+    put(stream, envm_buf_str(&out));
 }
 
 void envm_cli_line(const char *format, ...)

@@ -21,6 +21,9 @@ enum envm_code envm_match_spec_parse(struct envm_arena *arena, envm_str text,
                                      struct envm_error *err);
 /* Canonical form (CEP 29, Appendix A); parses back to an equal spec. */
 envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_match_spec *spec);
+/* For people: name, version and build apart by spaces, as channels write dependencies, where that
+ * is all; else the canonical form. Parses back to an equal spec too. */
+envm_str envm_match_spec_readable(struct envm_arena *arena, const struct envm_match_spec *spec);
 /* The text it was parsed from. */
 envm_str envm_match_spec_text(const struct envm_match_spec *spec);
 

@@ -219,3 +219,51 @@ envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_matc
         envm_buf_add_byte(&out, ']');
     return envm_arena_str(arena, envm_buf_str(&out));
 }
+
+/* Name, version and build are all that is asked for. */
+static bool is_plain(const struct envm_match_spec *spec)
+{
+    return spec->name.kind == ENVM_PATTERN_EXACT && spec->channel.kind == ENVM_PATTERN_ANY &&
+           spec->subdir.kind == ENVM_PATTERN_ANY && spec->build.kind != ENVM_PATTERN_REGEX &&
+           !spec->build_number.present && spec->track_features.count == 0 &&
+           spec->features.count == 0 && spec->url.len == 0 &&
+           spec->file_name.kind == ENVM_PATTERN_ANY && !spec->md5.known && !spec->sha256.known &&
+           spec->license.kind == ENVM_PATTERN_ANY &&
+           spec->license_family.kind == ENVM_PATTERN_ANY && spec->when.len == 0 &&
+           spec->extras.count == 0 && spec->flags.count == 0;
+}
+
+envm_str envm_match_spec_readable(struct envm_arena *arena, const struct envm_match_spec *spec)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
+    bool has_build = spec->build.kind != ENVM_PATTERN_ANY;
+
+    if (!is_plain(spec))
+        return envm_match_spec_format(arena, spec);
+    envm_buf_add_str(&out, spec->name.text);
+    if (!spec->version && !has_build)
+        return envm_arena_str(arena, envm_buf_str(&out));
+    envm_buf_add_byte(&out, ' ');
+    switch (spec->version ? envm_version_spec_shape(spec->version) : ENVM_VERSION_ANY) {
+    case ENVM_VERSION_ANY:
+        envm_buf_add_byte(&out, '*');
+        break;
+    case ENVM_VERSION_EXACT:
+        envm_buf_add_cstr(&out, has_build ? "" : "==");
+        add_lower(&out, envm_version_spec_literal(spec->version));
+        break;
+    case ENVM_VERSION_FUZZY:
+        add_lower(&out, envm_version_spec_literal(spec->version));
+        envm_buf_add_cstr(&out, ".*");
+        break;
+    case ENVM_VERSION_NEGATED:
+    case ENVM_VERSION_COMPOUND:
+        envm_buf_add_str(&out, envm_version_spec_text(spec->version));
+        break;
+    }
+    if (has_build) {
+        envm_buf_add_byte(&out, ' ');
+        add_lower(&out, spec->build.text);
+    }
+    return envm_arena_str(arena, envm_buf_str(&out));
+}

@@ -10,11 +10,10 @@
 #include "base/map.h"
 #include "conda/package_rank.h"
 #include "conda/platform.h"
+#include "env/close_names.h"
 #include "env/input.h"
-#include "solve/problem_names.h"
 
-#define SHOWN_MAX 8 /* items of a list in a message */
-#define SUBDIRS 2   /* the platform and noarch */
+#define SUBDIRS 2 /* the platform and noarch */
 
 struct search {
     struct envm_context *context;
@@ -264,46 +263,19 @@ static enum envm_code find_platforms(struct search *s, struct envm_error *err)
     return ENVM_OK;
 }
 
-static struct envm_str_list find_close_names(struct search *s)
-{
-    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
-    ENVM_CLEANUP(envm_solve_space) struct envm_solve_space space = {0};
-    struct envm_solve_channel channel = {ENVM_STR(""), s->sources,
-                                         s->input.channel_count * SUBDIRS};
-    const struct envm_solve_request request = {.channels = &channel, .channel_count = 1};
-
-    if (s->exact.len == 0)
-        return (struct envm_str_list){0};
-    envm_solve_space_init(&space, &scratch, &request);
-    return envm_arena_str_list(s->arena, envm_problem_close_names(&space, s->exact));
-}
-
-/* "a, b, c and 12 more" */
-static envm_str join(struct envm_arena *arena, struct envm_str_list list)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
-
-    for (size_t i = 0; i < list.count && i < SHOWN_MAX; i++) {
-        envm_buf_add_cstr(&text, i ? ", " : "");
-        envm_buf_add_str(&text, list.items[i]);
-    }
-    if (list.count > SHOWN_MAX)
-        envm_buf_printf(&text, " and %zu more", list.count - SHOWN_MAX);
-    return envm_arena_str(arena, envm_buf_str(&text));
-}
-
 static enum envm_code fail_name(struct search *s, struct envm_error *err)
 {
     const struct envm_search_report *report = &s->report;
     const char *what = s->exact.len ? "is no package" : "is no package whose name matches";
     envm_str wanted = s->exact.len ? s->exact : envm_match_spec_text(s->spec);
-    envm_str channels = join(s->arena, report->channels);
+    envm_str channels = envm_join_names(s->arena, report->channels);
 
     if (report->outcome == ENVM_SEARCH_OTHER_PLATFORM) {
         (void)envm_fail(err, ENVM_UNSATISFIABLE,
                         "there %s \"%.*s\" for %.*s in %.*s, but for other platforms: %.*s", what,
                         ENVM_STR_ARGS(wanted), ENVM_STR_ARGS(report->platform),
-                        ENVM_STR_ARGS(channels), ENVM_STR_ARGS(join(s->arena, report->platforms)));
+                        ENVM_STR_ARGS(channels),
+                        ENVM_STR_ARGS(envm_join_names(s->arena, report->platforms)));
         return envm_error_hint(err, ENVM_UNSATISFIABLE, "--platform %.*s shows it",
                                ENVM_STR_ARGS(report->platforms.items[0]));
     }
@@ -312,7 +284,7 @@ static enum envm_code fail_name(struct search *s, struct envm_error *err)
                     ENVM_STR_ARGS(channels));
     if (report->close_names.count > 0)
         return envm_error_hint(err, ENVM_UNSATISFIABLE, "did you mean %.*s?",
-                               ENVM_STR_ARGS(join(s->arena, report->close_names)));
+                               ENVM_STR_ARGS(envm_join_names(s->arena, report->close_names)));
     return envm_error_hint(err, ENVM_UNSATISFIABLE,
                            "check the name, or name another channel with -c");
 }
@@ -322,7 +294,7 @@ static enum envm_code fail_version(struct search *s, struct envm_error *err)
     const struct envm_search_report *report = &s->report;
     envm_str spec = envm_match_spec_text(s->spec);
     envm_str names = s->names.items[0].name;
-    envm_str channels = join(s->arena, report->channels);
+    envm_str channels = envm_join_names(s->arena, report->channels);
 
     if (report->outcome == ENVM_SEARCH_NO_BUILD)
         (void)envm_fail(err, ENVM_UNSATISFIABLE,
@@ -334,10 +306,10 @@ static enum envm_code fail_version(struct search *s, struct envm_error *err)
                         "no version of %.*s for %.*s in %.*s is what \"%.*s\" asks; there are %.*s",
                         ENVM_STR_ARGS(names), ENVM_STR_ARGS(report->platform),
                         ENVM_STR_ARGS(channels), ENVM_STR_ARGS(spec),
-                        ENVM_STR_ARGS(join(s->arena, s->names.items[0].versions)));
+                        ENVM_STR_ARGS(envm_join_names(s->arena, s->names.items[0].versions)));
     if (report->platforms.count > 0)
         return envm_error_hint(err, ENVM_UNSATISFIABLE, "other platforms have it: %.*s",
-                               ENVM_STR_ARGS(join(s->arena, report->platforms)));
+                               ENVM_STR_ARGS(envm_join_names(s->arena, report->platforms)));
     return envm_error_hint(err, ENVM_UNSATISFIABLE, "`envm search --limit 0 %.*s` shows all",
                            ENVM_STR_ARGS(names));
 }
@@ -354,7 +326,8 @@ static enum envm_code explain_nothing(struct search *s, struct envm_error *err)
     report->outcome =
         report->platforms.count > 0 ? ENVM_SEARCH_OTHER_PLATFORM : ENVM_SEARCH_NO_NAME;
     if (report->outcome == ENVM_SEARCH_NO_NAME)
-        report->close_names = find_close_names(s);
+        report->close_names =
+            envm_close_names(s->arena, s->sources, s->input.channel_count * SUBDIRS, s->exact);
     return fail_name(s, err);
 }
 

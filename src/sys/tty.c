@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 #define DEFAULT_WIDTH 80
 
 bool envm_tty_is_terminal(int fd)
@@ -30,4 +32,22 @@ bool envm_tty_wants_color(int fd)
     if (no_color && no_color[0])
         return false;
     return term && term[0] && strcmp(term, "dumb") != 0 && envm_tty_is_terminal(fd);
+}
+
+bool envm_tty_wants_ascii(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *locale = NULL;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && (!locale || !locale[0]); i++)
+        locale = getenv(names[i]);
+    /* "en_US.UTF-8", "C.utf8" */
+    for (const char *c = locale ? locale : ""; *c; c++) {
+        envm_str rest = envm_str_from(c);
+
+        if (envm_str_equal_nocase(envm_str_slice(rest, 0, 5), ENVM_STR("UTF-8")) ||
+            envm_str_equal_nocase(envm_str_slice(rest, 0, 4), ENVM_STR("UTF8")))
+            return false;
+    }
+    return true;
 }

@@ -12,5 +12,7 @@ bool envm_tty_is_terminal(int fd);
 unsigned envm_tty_width(int fd);
 /* A terminal, TERM not "dumb", NO_COLOR not set (https://no-color.org: any non-empty value). */
 bool envm_tty_wants_color(int fd);
+/* The locale (LC_ALL, else LC_CTYPE, else LANG) does not say that text is UTF-8. */
+bool envm_tty_wants_ascii(void);
 
 #endif

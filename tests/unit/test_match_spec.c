@@ -317,13 +317,48 @@ static void test_parts_of_matching(void **state)
     assert_true(envm_match_spec_matches_without_version(one, &record));
 }
 
+/* What people read says the same as what they wrote. */
+static void test_readable(void **state)
+{
+    static const char *const rows[][2] = {
+        {"numpy", "numpy"},
+        {"numpy[version='>=2,<3']", "numpy >=2,<3"},
+        {"numpy>=2", "numpy >=2"},
+        {"numpy=1.7", "numpy 1.7.*"},
+        {"numpy==1.7", "numpy ==1.7"},
+        {"numpy 1.7", "numpy ==1.7"},
+        {"numpy!=1.7", "numpy !=1.7"},
+        {"numpy=1.7=py_0", "numpy 1.7 py_0"},
+        {"numpy=1.7.*=py_*", "numpy 1.7.* py_*"},
+        {"numpy[build='py*']", "numpy * py*"},
+        {"numpy >=1|<0.5 py_0", "numpy >=1|<0.5 py_0"},
+        {"conda-forge::numpy>=2", "conda-forge::numpy[version='>=2']"},
+        {"numpy[version='>=2',build_number=3]", "numpy[version='>=2',build_number=3]"},
+        {"num*", "num*"},
+    };
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct envm_match_spec *spec;
+        envm_str text;
+
+        assert_int_equal(envm_match_spec_parse(&arena, envm_str_from(rows[i][0]), &spec, NULL),
+                         ENVM_OK);
+        text = envm_match_spec_readable(&arena, spec);
+        assert_string_equal(text.ptr, rows[i][1]);
+        assert_string_equal(canonical(&arena, text.ptr).ptr,
+                            envm_match_spec_format(&arena, spec).ptr);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical),    cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_length_limit), cmocka_unit_test(test_accessors),
         cmocka_unit_test(test_matching),     cmocka_unit_test(test_parts_of_matching),
-        cmocka_unit_test(test_no_secrets),
+        cmocka_unit_test(test_no_secrets),   cmocka_unit_test(test_readable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,11 +54,39 @@ static void a_terminal(void **state)
     close(master);
 }
 
+static void the_locale_tells_whether_text_is_utf8(void **state)
+{
+    static const struct {
+        const char *all, *ctype, *lang;
+        bool ascii;
+    } rows[] = {
+        {NULL, NULL, NULL, true},         {"C", "C.UTF-8", "C.UTF-8", true},
+        {"", "C.UTF-8", "C", false},      {NULL, "", "de_DE.utf8@euro", false},
+        {NULL, NULL, "en_US", true},      {"en_US.UTF-8", NULL, "C", false},
+        {NULL, "POSIX", "C.UTF-8", true}, {NULL, NULL, "de_DE.ISO-8859-1", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsetenv("LC_ALL");
+        unsetenv("LC_CTYPE");
+        unsetenv("LANG");
+        if (rows[i].all)
+            setenv("LC_ALL", rows[i].all, 1);
+        if (rows[i].ctype)
+            setenv("LC_CTYPE", rows[i].ctype, 1);
+        if (rows[i].lang)
+            setenv("LANG", rows[i].lang, 1);
+        assert_int_equal(envm_tty_wants_ascii(), rows[i].ascii);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipe_is_no_terminal),
         cmocka_unit_test(a_terminal),
+        cmocka_unit_test(the_locale_tells_whether_text_is_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
