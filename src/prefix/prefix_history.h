@@ -5,8 +5,10 @@
 #ifndef ENVM_PREFIX_PREFIX_HISTORY_H
 #define ENVM_PREFIX_PREFIX_HISTORY_H
 
+#include <envm/error.h>
 #include <envm/package_record.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "conda/environment_spec.h"
 
@@ -22,8 +24,20 @@ struct envm_history_block {
  * line breaks become spaces; lines of packages are sorted by name. */
 void envm_history_write(const struct envm_history_block *block, struct envm_buf *out);
 
+/* What was asked for over the life of an environment, from the "# update specs: [...]" lines of its
+ * history (and install, create, neutered, remove; both of conda's notations): the last spec of each
+ * name, without the names that were removed later. Sorted by name, in the arena. Lines that cannot
+ * be understood are passed over: the history is a diary, not a contract (CEP 32). */
+struct envm_str_list envm_history_specs(struct envm_arena *arena, envm_str text);
+
 /* {"env_vars": {…}} with the names as given. */
 void envm_state_write(const struct envm_environment_variable *variables, size_t count,
                       struct envm_buf *out);
+
+/* The variables of a state file, in its order; an empty text has none. ENVM_MALFORMED with the
+ * place. In the arena. */
+enum envm_code envm_state_read(struct envm_arena *arena, envm_str text,
+                               const struct envm_environment_variable **ret_variables,
+                               size_t *ret_count, struct envm_error *err);
 
 #endif
