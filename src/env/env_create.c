@@ -13,6 +13,7 @@
 #include "env/input.h"
 #include "env/lock_compose.h"
 #include "env/resolve.h"
+#include "env/settings.h"
 #include "prefix/prefix_record.h"
 #include "sys/fs.h"
 #include "txn/transaction_create.h"
@@ -404,22 +405,6 @@ static struct envm_create_package *plan_packages(struct creation *c)
     return packages;
 }
 
-static enum envm_link_mode link_mode(envm_str text)
-{
-    if (envm_str_equal_c(text, "hardlink"))
-        return ENVM_LINK_HARD;
-    if (envm_str_equal_c(text, "reflink"))
-        return ENVM_LINK_REFLINK;
-    return envm_str_equal_c(text, "copy") ? ENVM_LINK_COPY : ENVM_LINK_AUTO;
-}
-
-static enum envm_durability durability(envm_str text)
-{
-    if (envm_str_equal_c(text, "none"))
-        return ENVM_DURABILITY_NONE;
-    return envm_str_equal_c(text, "full") ? ENVM_DURABILITY_FULL : ENVM_DURABILITY_BATCH;
-}
-
 static enum envm_code install(struct creation *c, struct envm_error *err)
 {
     const struct envm_config *config = &c->context->config;
@@ -437,8 +422,8 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .command_line = envm_str_from(c->options->command_line),
         .replace = c->options->force || c->options->sync,
         .verify = c->options->verify,
-        .link_mode = link_mode(config->link_mode),
-        .durability = durability(config->durability),
+        .link_mode = envm_link_mode_from(config->link_mode),
+        .durability = envm_durability_from(config->durability),
         .threads = c->context->threads,
         .sink = &c->context->sink,
     };

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Configured words as the lower floors know them.
+ */
+#ifndef ENVM_ENV_SETTINGS_H
+#define ENVM_ENV_SETTINGS_H
+
+#include "sys/fs_clone.h"
+#include "txn/transaction_create.h"
+
+/* "hardlink", "reflink", "copy"; anything else is automatic. The configuration has checked it. */
+enum envm_link_mode envm_link_mode_from(envm_str text);
+/* "none", "full"; anything else is batch. */
+enum envm_durability envm_durability_from(envm_str text);
+
+#endif
