@@ -32,7 +32,12 @@ struct envm_request {
     size_t spec_count;
     const char *const *channels; /* before the file's */
     size_t channel_count;
-    bool override_channels;       /* leave the configured default channels out */
+    bool override_channels;           /* leave the configured default channels out */
+    const char *const *base_channels; /* in place of the configured default channels: what an
+                                         environment was made from */
+    size_t base_channel_count;
+    bool solve_urls; /* specs that are package URLs take part in a solve even when all of them are;
+                        without it they then are an explicit list */
     const char *channel_priority; /* "strict", "flexible", "disabled"; NULL: as configured */
     const char *platform;         /* NULL: this machine's */
     const char *lock_file;        /* NULL: beside the environment file, its stem + ".lock" */

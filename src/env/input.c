@@ -39,11 +39,21 @@ static enum envm_code refuse_pip(const struct envm_environment_spec *spec, struc
                            "install the conda part only and run pip in the environment afterwards");
 }
 
-static enum envm_code add_spec(struct input_reader *r, envm_str text, struct envm_error *err)
+/* The path of a package file is taken from `directory`, and means the same as its URL. */
+static enum envm_code add_spec(struct input_reader *r, envm_str text, envm_str directory,
+                               struct envm_error *err)
 {
     const struct envm_match_spec *spec;
 
     ENVM_TRY(envm_match_spec_parse(r->arena, text, &spec, err));
+    envm_str path = envm_match_spec_url(spec);
+    if (path.len > 0 && !envm_str_contains(path, ENVM_STR("://"))) {
+        if (path.ptr[0] != '/')
+            path = envm_arena_printf(r->arena, "%.*s/%.*s", ENVM_STR_ARGS(directory),
+                                     ENVM_STR_ARGS(path));
+        ENVM_TRY(envm_fs_absolute(r->arena, envm_cstr(r->arena, path), &path, err));
+        ENVM_TRY(envm_match_spec_parse(r->arena, envm_url_from_path(r->arena, path), &spec, err));
+    }
     envm_vec_push(&r->specs, spec);
     return ENVM_OK;
 }
@@ -53,7 +63,7 @@ static enum envm_code add_file_specs(struct input_reader *r,
                                      struct envm_error *err)
 {
     for (size_t i = 0; i < spec->specs.count; i++) {
-        enum envm_code code = add_spec(r, spec->specs.items[i], err);
+        enum envm_code code = add_spec(r, spec->specs.items[i], r->directory, err);
 
         if (code != ENVM_OK) {
             (void)envm_error_where(err, code, "%.*s:%u", ENVM_STR_ARGS(spec->file),
@@ -91,7 +101,7 @@ static enum envm_code read_spec_list(struct input_reader *r, envm_str text, stru
 
     ENVM_TRY(envm_spec_list_read(r->arena, text, r->request->file, &specs, err));
     for (size_t i = 0; i < specs.count; i++)
-        ENVM_TRY(add_spec(r, specs.items[i], err));
+        ENVM_TRY(add_spec(r, specs.items[i], r->directory, err));
     return ENVM_OK;
 }
 
@@ -156,38 +166,39 @@ static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
     return ENVM_OK;
 }
 
-/* All specs are package URLs: an explicit list on the command line. */
+/* Specs that are package URLs: all of them make an explicit list, some of them are solved for. */
 static enum envm_code take_url_specs(struct input_reader *r, struct envm_error *err)
 {
-    const struct envm_package_record **records;
-    size_t urls = 0;
+    const struct envm_package_record **records =
+        envm_arena_new_array(r->arena, const struct envm_package_record *, r->specs.count);
+    struct envm_record_list list = {records, 0};
 
-    for (size_t i = 0; i < r->specs.count; i++)
-        urls += envm_match_spec_url(r->specs.items[i]).len > 0;
-    if (urls == 0)
-        return ENVM_OK;
-    if (urls != r->specs.count) {
-        (void)envm_fail(err, ENVM_USAGE, "package URLs and specs to solve cannot be mixed");
-        return envm_error_hint(err, ENVM_USAGE, "give URLs only, or the same packages as specs");
-    }
-    records = envm_arena_new_array(r->arena, const struct envm_package_record *, urls);
-    for (size_t i = 0; i < urls; i++) {
+    for (size_t i = 0; i < r->specs.count; i++) {
         struct envm_package_record *record = envm_arena_new(r->arena, struct envm_package_record);
+        envm_str url = envm_match_spec_url(r->specs.items[i]);
 
-        ENVM_TRY(envm_package_record_from_url(r->arena, envm_match_spec_url(r->specs.items[i]),
-                                              record, err));
-        records[i] = record;
+        if (url.len == 0)
+            continue;
+        ENVM_TRY(envm_package_record_from_url(r->arena, url, record, err));
+        records[list.count++] = record;
+    }
+    if (list.count == 0)
+        return ENVM_OK;
+    if (list.count < r->specs.count || r->request->solve_urls) {
+        r->input->extra_records = list;
+        return ENVM_OK;
     }
     r->input->kind = ENVM_INPUT_EXPLICIT;
-    r->input->explicit_records = (struct envm_record_list){records, urls};
+    r->input->explicit_records = list;
     r->specs.count = 0;
     return ENVM_OK;
 }
 
-static enum envm_code read_command_line(struct input_reader *r, struct envm_error *err)
+static enum envm_code read_command_line(struct input_reader *r, envm_str here,
+                                        struct envm_error *err)
 {
     for (size_t i = 0; i < r->request->spec_count; i++) {
-        enum envm_code code = add_spec(r, envm_str_from(r->request->specs[i]), err);
+        enum envm_code code = add_spec(r, envm_str_from(r->request->specs[i]), here, err);
 
         if (code != ENVM_OK)
             return envm_wrap(err, ENVM_USAGE, "spec \"%s\"", r->request->specs[i]);
@@ -207,7 +218,8 @@ static enum envm_code add_spec_channels(struct input_reader *r, struct envm_erro
 {
     for (size_t i = 0; i < r->specs.count; i++) {
         envm_str channel = envm_match_spec_channel(r->specs.items[i]);
-        bool known = channel.len == 0 || envm_str_contains(channel, ENVM_STR("*"));
+        bool known = channel.len == 0 || envm_str_contains(channel, ENVM_STR("*")) ||
+                     envm_match_spec_url(r->specs.items[i]).len > 0;
 
         for (size_t k = 0; !known && k < r->channels.count; k++)
             known = envm_channel_name_matches(channel, r->channels.items[k].name);
@@ -221,10 +233,17 @@ static enum envm_code add_spec_channels(struct input_reader *r, struct envm_erro
 static enum envm_code add_default_channels(struct input_reader *r, struct envm_error *err)
 {
     const struct envm_str_list *defaults = &r->context->config.channels;
+    const struct envm_request *request = r->request;
 
     if (r->input->kind != ENVM_INPUT_SPECS)
         return ENVM_OK;
-    if (r->request->override_channels || r->input->environment.nodefaults)
+    if (request->override_channels)
+        return ENVM_OK;
+    for (size_t i = 0; i < request->base_channel_count; i++)
+        ENVM_TRY(envm_context_add_channel(r->context, r->arena,
+                                          envm_str_from(request->base_channels[i]), r->directory,
+                                          &r->channels, err));
+    if (r->input->environment.nodefaults || request->base_channel_count > 0)
         return ENVM_OK;
     for (size_t i = 0; i < defaults->count; i++)
         ENVM_TRY(envm_context_add_channel(r->context, r->arena, defaults->items[i], r->directory,
@@ -359,7 +378,7 @@ static enum envm_code read_all(struct input_reader *r, struct envm_error *err)
             r->context, r->arena, envm_str_from(r->request->channels[i]), here, &r->channels, err));
     if (r->request->file)
         ENVM_TRY(read_file(r, err));
-    ENVM_TRY(read_command_line(r, err));
+    ENVM_TRY(read_command_line(r, here, err));
     ENVM_TRY(take_url_specs(r, err));
     ENVM_TRY(add_default_channels(r, err));
     ENVM_TRY(add_spec_channels(r, err));

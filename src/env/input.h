@@ -35,6 +35,8 @@ struct envm_input {
     bool add_pip;
     struct envm_str_list omitted_pip;
     struct envm_record_list explicit_records;
+    struct envm_record_list extra_records; /* of specs that are URLs: candidates besides those of
+                                              the channels, once they are completed */
     envm_str lock_path;        /* where the lock lies or will be written; "" when none */
     bool has_lock;             /* it is there and could be read */
     struct envm_lockfile lock; /* then this is it … */

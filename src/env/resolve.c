@@ -7,8 +7,8 @@
 #include "base/map.h"
 #include "base/topo.h"
 #include "conda/package_record.h"
+#include "env/complete.h"
 #include "host/virtual_packages.h"
-#include "solve/solver.h"
 
 static int compare_names(const void *a, const void *b)
 {
@@ -107,9 +107,22 @@ static void fill_provenance(struct envm_arena *arena, const struct envm_gateway_
     }
 }
 
+/* Packages that were named by URL come before every channel, as one more. */
+static size_t add_extra_channel(struct envm_arena *arena, struct envm_record_list extra,
+                                struct envm_solve_channel *channel)
+{
+    const struct envm_package_source **source;
+
+    if (extra.count == 0)
+        return 0;
+    source = envm_arena_new(arena, const struct envm_package_source *);
+    *source = envm_package_source_from_records(arena, extra.items, extra.count);
+    *channel = (struct envm_solve_channel){extra.items[0]->channel, source, 1};
+    return 1;
+}
+
 static enum envm_code load_channels(struct envm_context *context, struct envm_arena *arena,
                                     const struct envm_input *input,
-                                    struct envm_solve_channel **ret_channels,
                                     struct envm_resolution *resolution, struct envm_error *err)
 {
     const envm_str subdirs[] = {input->platform, ENVM_STR("noarch")};
@@ -117,12 +130,14 @@ static enum envm_code load_channels(struct envm_context *context, struct envm_ar
     struct envm_gateway_subdir *loaded =
         envm_arena_new_array(arena, struct envm_gateway_subdir, total);
     struct envm_solve_channel *channels =
-        envm_arena_new_array(arena, struct envm_solve_channel, input->channel_count);
+        envm_arena_new_array(arena, struct envm_solve_channel, input->channel_count + 1);
     const struct envm_package_source **sources =
         envm_arena_new_array(arena, const struct envm_package_source *, total);
+    struct envm_record_list extra = input->extra_records;
     struct envm_gateway *gateway;
     enum envm_code code;
 
+    ENVM_TRY(envm_complete_records(context, arena, ENVM_COMPLETE_INDEX, &extra, NULL, err));
     ENVM_TRY(envm_context_gateway(context, &gateway, err));
     envm_sink_progress(&context->sink, &(struct envm_progress){.kind = ENVM_PROGRESS_PHASE,
                                                                .name = ENVM_STR("repodata")});
@@ -136,10 +151,12 @@ static enum envm_code load_channels(struct envm_context *context, struct envm_ar
         return code;
     for (size_t i = 0; i < total; i++)
         sources[i] = loaded[i].source;
+    resolution->channels = channels;
+    resolution->channel_count = add_extra_channel(arena, extra, channels);
     for (size_t i = 0; i < input->channel_count; i++)
-        channels[i] = (struct envm_solve_channel){input->channels[i].name, &sources[2 * i], 2};
+        channels[resolution->channel_count++] =
+            (struct envm_solve_channel){input->channels[i].name, &sources[2 * i], 2};
     fill_provenance(arena, loaded, total, resolution);
-    *ret_channels = channels;
     return ENVM_OK;
 }
 
@@ -149,7 +166,6 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
                             struct envm_explanation *ret_explanation, struct envm_error *err)
 {
     struct envm_resolution resolution = {0};
-    struct envm_solve_channel *channels = NULL;
     struct envm_solution solution = {0};
     struct envm_problem problem = {0};
     enum envm_code code;
@@ -165,12 +181,12 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
         *ret_resolution = resolution;
         return ENVM_OK;
     }
-    ENVM_TRY(load_channels(context, arena, input, &channels, &resolution, err));
+    ENVM_TRY(load_channels(context, arena, input, &resolution, err));
     envm_sink_progress(&context->sink, &(struct envm_progress){.kind = ENVM_PROGRESS_PHASE,
                                                                .name = ENVM_STR("solve")});
     const struct envm_solve_request request = {
-        .channels = channels,
-        .channel_count = input->channel_count,
+        .channels = resolution.channels,
+        .channel_count = resolution.channel_count,
         .priority = priority_of(input->channel_priority),
         .specs = input->specs,
         .spec_count = input->spec_count,
@@ -193,6 +209,7 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
         return code;
     }
     resolution.packages = solution.records;
+    resolution.is_strict = request.priority == ENVM_PRIORITY_STRICT;
     *ret_resolution = resolution;
     return ENVM_OK;
 }

@@ -6,12 +6,16 @@
 #define ENVM_ENV_RESOLVE_H
 
 #include "env/input.h"
+#include "solve/solver.h"
 
 struct envm_resolution {
     struct envm_record_list packages; /* dependency order */
     struct envm_record_list virtual_packages;
     struct envm_lock_provenance *provenance;
     size_t provenance_count;
+    struct envm_solve_channel *channels; /* that were loaded, highest priority first */
+    size_t channel_count;
+    bool is_strict; /* a name is taken from the first of them that has it */
 };
 
 /* Virtual packages of the input's platform. */

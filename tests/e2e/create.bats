@@ -306,3 +306,18 @@ import time; time.sleep(60)' >"$WORLD/port" 3>&- &
     grep -q '^envm: interrupted$' stderr
     [ ! -e gone ]
 }
+
+@test "a package given by URL or path takes part in a solve" {
+    mkdir -p "$WORLD/elsewhere"
+    cp "$WORLD"/channel/linux-64/lib-2.0-0.* "$WORLD/elsewhere/"
+    file=$(ls "$WORLD"/elsewhere/lib-2.0-0.*)
+    run_envm create -n mixed --override-channels -c "$WORLD/channel" app "$file" --json
+    expect_status 0
+    [ "$(json '[(p["name"], p["version"]) for p in d["packages"]]')" = "[('app', '1.0'), ('lib', '2.0')]" ]
+    [ "$(json '[p["url"] for p in d["packages"]][1]')" = "file://$file" ]
+    run_envm verify -n mixed
+    expect_status 0
+    run_envm create -n other --override-channels -c "$WORLD/channel" 'lib >=2.1' "file://$file"
+    expect_status 3
+    expect_error "lib >=2.1"
+}
