@@ -64,15 +64,10 @@ static void report_json(struct cli *cli, const struct create_args *args,
     envm_json_field_str(w, "platform", report->platform);
     envm_json_field_bool(w, "already_there", report->already_there);
     envm_json_key(w, "tree");
-    if (report->tree.known) {
-        struct envm_hex_text hex = envm_sha256_hex(&report->tree);
-        char text[80];
-
-        snprintf(text, sizeof(text), "sha256:%s", hex.text);
-        envm_json_put_cstr(w, text);
-    } else {
+    if (report->tree.known)
+        envm_json_put_cstr(w, envm_cli_sha256_text(&report->tree).text);
+    else
         envm_json_put_null(w);
-    }
     envm_json_field_cstr(w, "lock", lock_state_name(report->lock_state));
     envm_json_field_str(w, "lock_path", report->lock_path);
     envm_json_field_u64(w, "downloaded", report->downloaded);
@@ -84,22 +79,13 @@ static void report_json(struct cli *cli, const struct create_args *args,
     envm_cli_json_packages(w, "virtual_packages", report->virtual_packages);
 }
 
-static void note_list(struct cli *cli, const char *title, struct envm_str_list list)
-{
-    if (list.count == 0)
-        return;
-    envm_cli_note(cli, "%s", title);
-    for (size_t i = 0; i < list.count; i++)
-        envm_cli_note(cli, "  %.*s", ENVM_STR_ARGS(list.items[i]));
-}
-
 static void note_moves(struct cli *cli, const struct envm_create_report *report)
 {
-    note_list(cli,
-              "the lock did not satisfy the file and was solved again, because:", report->stale);
+    envm_cli_note_list(
+        cli, "the lock did not satisfy the file and was solved again, because:", report->stale);
     if (report->stale.count > 0 && report->moved.count == 0)
         envm_cli_note(cli, "no package moved");
-    note_list(cli, "what moved:", report->moved);
+    envm_cli_note_list(cli, "what moved:", report->moved);
 }
 
 static void report_text(struct cli *cli, const struct create_args *args,
@@ -112,8 +98,8 @@ static void report_text(struct cli *cli, const struct create_args *args,
                       report->packages.count, ENVM_STR_ARGS(report->platform));
         return;
     }
-    note_list(cli, "link scripts that were not run:", report->skipped_scripts);
-    note_list(cli, "pip requirements that were left out (--no-pip):", report->omitted_pip);
+    envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);
+    envm_cli_note_list(cli, "pip requirements that were left out (--no-pip):", report->omitted_pip);
     if (report->already_there) {
         envm_cli_note(cli, "%.*s already is what was asked for: nothing to do",
                       ENVM_STR_ARGS(report->prefix));
@@ -139,7 +125,7 @@ static enum envm_code make(struct cli *cli, const struct create_args *args,
     code = envm_create(cli->context, cli->memory, options, &report, err);
     envm_cli_explain(cli, code, &report.explanation, err);
     if (code == ENVM_STALE_LOCK && report.stale.count > 1)
-        note_list(cli, "the lock does not satisfy the file:", report.stale);
+        envm_cli_note_list(cli, "the lock does not satisfy the file:", report.stale);
     ENVM_TRY(code);
     if (cli->common.json)
         report_json(cli, args, &report);

@@ -81,20 +81,15 @@ static void report_json(struct cli *cli, const struct envm_search_report *report
     envm_json_field_list(w, "platforms", report->platforms);
 }
 
-static int widest(int width, envm_str text)
-{
-    return text.len > (size_t)width ? (int)(text.len > 60 ? 60 : text.len) : width;
-}
-
 static void print_packages(struct envm_record_view packages)
 {
     int name = 4, version = 7, build = 5, channel = 7;
 
     for (size_t i = 0; i < packages.count; i++) {
-        name = widest(name, packages.items[i]->name);
-        version = widest(version, packages.items[i]->version);
-        build = widest(build, packages.items[i]->build);
-        channel = widest(channel, packages.items[i]->channel);
+        name = envm_cli_widest(name, packages.items[i]->name);
+        version = envm_cli_widest(version, packages.items[i]->version);
+        build = envm_cli_widest(build, packages.items[i]->build);
+        channel = envm_cli_widest(channel, packages.items[i]->channel);
     }
     for (size_t i = 0; i < packages.count; i++) {
         const struct envm_package_record *record = packages.items[i];

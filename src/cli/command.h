@@ -70,6 +70,13 @@ void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
                             struct envm_record_view packages);
 /* Columns: name, version, build, channel. */
 void envm_cli_print_packages(struct envm_record_view packages);
+/* The larger of `width` and the text's, for a column of at most 60. */
+int envm_cli_widest(int width, envm_str text);
+/* "sha256:…" */
+struct envm_sha256_text {
+    char text[80];
+};
+struct envm_sha256_text envm_cli_sha256_text(const struct envm_sha256 *digest);
 /* "1.2 MB" into a buffer of 16 bytes. */
 void envm_cli_format_size(uint64_t bytes, char buffer[16]);
 /* Text with foreign parts: controls are escaped, as they must not reach a terminal; line breaks are
@@ -83,6 +90,9 @@ void envm_cli_explain(struct cli *cli, enum envm_code code,
                       const struct envm_explanation *explanation, struct envm_error *err);
 /* A line of notes to stderr unless --quiet or --json; escaped likewise. */
 void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
+
+/* A title and the items below it as notes; nothing when there are none. */
+void envm_cli_note_list(struct cli *cli, const char *title, struct envm_str_list list);
 
 extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
     envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,

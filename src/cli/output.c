@@ -110,6 +110,23 @@ void envm_cli_note(struct cli *cli, const char *format, ...)
     va_end(args);
 }
 
+void envm_cli_note_list(struct cli *cli, const char *title, struct envm_str_list list)
+{
+    if (list.count == 0)
+        return;
+    envm_cli_note(cli, "%s", title);
+    for (size_t i = 0; i < list.count; i++)
+        envm_cli_note(cli, "  %.*s", ENVM_STR_ARGS(list.items[i]));
+}
+
+struct envm_sha256_text envm_cli_sha256_text(const struct envm_sha256 *digest)
+{
+    struct envm_sha256_text text;
+
+    snprintf(text.text, sizeof(text.text), "sha256:%s", envm_sha256_hex(digest).text);
+    return text;
+}
+
 void envm_cli_json_package_fields(struct envm_json_writer *w,
                                   const struct envm_package_record *record)
 {
@@ -149,7 +166,7 @@ void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
     envm_json_close_array(w);
 }
 
-static int widest(int width, envm_str text)
+int envm_cli_widest(int width, envm_str text)
 {
     return text.len > (size_t)width ? (int)(text.len > 60 ? 60 : text.len) : width;
 }
@@ -161,9 +178,9 @@ void envm_cli_print_packages(struct envm_record_view packages)
     int build = 5;
 
     for (size_t i = 0; i < packages.count; i++) {
-        name = widest(name, packages.items[i]->name);
-        version = widest(version, packages.items[i]->version);
-        build = widest(build, packages.items[i]->build);
+        name = envm_cli_widest(name, packages.items[i]->name);
+        version = envm_cli_widest(version, packages.items[i]->version);
+        build = envm_cli_widest(build, packages.items[i]->build);
     }
     for (size_t i = 0; i < packages.count; i++) {
         const struct envm_package_record *record = packages.items[i];
