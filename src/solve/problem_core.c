@@ -125,7 +125,7 @@ static struct envm_id_list relaxed(struct envm_solve_space *space, struct envm_i
     const struct envm_solve_spec *spec = &space->specs.items[request];
     uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, requests.count + (size_t)1);
     uint32_t count = 0;
-    uint32_t bare = spec->name == ENVM_SOLVE_NONE
+    uint32_t bare = spec->name == ENVM_SOLVE_NONE || spec->role != ENVM_ROLE_REQUEST
                         ? request
                         : envm_solve_space_spec(space, space->names.items[spec->name].name, NULL);
 

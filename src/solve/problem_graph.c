@@ -250,6 +250,8 @@ static void edges_of(struct maker *maker, uint32_t candidate, struct edge_vec *e
         envm_solve_exclusion(maker->space, reach->requests, candidate, &request);
     if (exclusion == ENVM_EXCLUDED_PRIORITY)
         push_reason(edges, ENVM_REASON_PRIORITY, ENVM_SOLVE_NONE, ENVM_SOLVE_NONE);
+    else if (exclusion == ENVM_EXCLUDED_DATE)
+        push_reason(edges, ENVM_REASON_DATE, ENVM_SOLVE_NONE, ENVM_SOLVE_NONE);
     else if (exclusion == ENVM_EXCLUDED_REQUEST)
         push_reason(edges, ENVM_REASON_REQUEST, request, ENVM_SOLVE_NONE);
     else if (exclusion == ENVM_EXCLUDED_BROKEN)
@@ -363,6 +365,8 @@ static enum envm_problem_reason missing_reason(const struct maker *maker, uint32
         return ENVM_REASON_SYSTEM;
     if (name->count == 0)
         return ENVM_REASON_MISSING_NAME;
+    if (!entry->spec)
+        return ENVM_REASON_MISSING_BUILD;
     for (uint32_t i = 0; i < name->count; i++)
         if (envm_match_spec_matches_without_version(
                 entry->spec, maker->space->candidates.items[name->first + i].record))
@@ -504,8 +508,10 @@ void envm_problem_graph_make(const struct envm_solve_attempt *attempt,
         struct envm_problem_node *node = new_node(&maker, ENVM_PROBLEM_REQUEST);
         struct node_vec children = {0};
         node->spec = requests.items[i];
-        node->candidates = live_matches(&maker, requests.items[i]);
-        spec_children(&maker, requests.items[i], &children);
+        if (!envm_solve_is_pin(space, requests.items[i])) {
+            node->candidates = live_matches(&maker, requests.items[i]);
+            spec_children(&maker, requests.items[i], &children);
+        }
         take_children(&maker, node, &children);
         ret_graph->roots[i] = node;
     }

@@ -22,7 +22,8 @@ enum envm_problem_reason {
     ENVM_REASON_MISSING_BUILD,   /* the version exists, the build, subdir or channel does not */
     ENVM_REASON_SYSTEM,          /* a virtual package: absent, or not good enough */
     ENVM_REASON_PRIORITY,        /* only in a channel that a higher one hides */
-    ENVM_REASON_REQUEST,         /* another request rules it out: spec */
+    ENVM_REASON_DATE,            /* newer than exclude_newer_ms */
+    ENVM_REASON_REQUEST,         /* another request, a pin or a frozen record rules it out: spec */
     ENVM_REASON_BROKEN,          /* has a dependency that cannot be parsed: spec */
     ENVM_REASON_CONSTRAINS,      /* its own constraint cannot be met: spec */
     ENVM_REASON_EXCLUDED,        /* a package constrains it: other, spec */

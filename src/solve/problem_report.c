@@ -75,7 +75,8 @@ static void say_label(struct printer *printer, const struct envm_problem_node *n
     switch (node->kind) {
     case ENVM_PROBLEM_REQUEST:
         envm_problem_say_requests(printer->out, printer->space, one);
-        if (node->child_count == 0 && node->candidates.count) {
+        if (node->child_count == 0 && node->candidates.count &&
+            printer->space->specs.items[node->spec].role == ENVM_ROLE_REQUEST) {
             envm_buf_add_cstr(printer->out, ": ");
             envm_problem_say_packages(printer->out, printer->space, node->candidates);
         }
@@ -152,18 +153,26 @@ static bool fits_headline(const struct envm_problem_graph *graph)
     return graph->requests.count == 1 && all_reasons(graph->roots[0]);
 }
 
+static bool is_all_frozen(const struct envm_problem_graph *graph)
+{
+    for (uint32_t i = 0; i < graph->requests.count; i++)
+        if (graph->space->specs.items[graph->requests.items[i]].role != ENVM_ROLE_FROZEN)
+            return false;
+    return true;
+}
+
 static void say_headline(struct printer *printer, const struct envm_problem_report *report)
 {
     const struct envm_problem_graph *graph = report->graph;
 
     if (report->is_conflict) {
-        envm_buf_add_cstr(printer->out, "the requests ");
-        envm_problem_say_requests(printer->out, graph->space, graph->requests);
+        envm_problem_say_parties(printer->out, graph->space, graph->requests);
         envm_buf_add_cstr(printer->out, " are in conflict");
         return;
     }
     envm_problem_say_requests(printer->out, graph->space, graph->requests);
-    envm_buf_add_cstr(printer->out, " cannot be installed");
+    envm_buf_add_cstr(printer->out,
+                      is_all_frozen(graph) ? " cannot stay as it is" : " cannot be installed");
     if (fits_headline(graph))
         say_reasons(printer, graph->roots[0]);
 }
@@ -174,7 +183,9 @@ static void say_relaxation(struct envm_buf *out, const struct envm_solve_space *
     struct envm_id_list one = {&item->request, 1};
 
     if (item->dropped) {
-        envm_buf_add_cstr(out, "leave out ");
+        envm_buf_add_cstr(out, space->specs.items[item->request].role == ENVM_ROLE_FROZEN
+                                   ? "let go of "
+                                   : "leave out ");
         envm_problem_say_requests(out, space, one);
         return;
     }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/moment.h"
 #include "base/utf8.h"
 #include "solve/problem_names.h"
 
@@ -85,15 +86,46 @@ void envm_problem_say_specs(struct envm_buf *out, const struct envm_solve_space 
     }
 }
 
+static void say_request(struct envm_buf *out, const struct envm_solve_space *space, uint32_t spec)
+{
+    enum envm_spec_role role = space->specs.items[spec].role;
+
+    envm_buf_add_cstr(out, role == ENVM_ROLE_PIN      ? "the pin \""
+                           : role == ENVM_ROLE_FROZEN ? "the frozen "
+                                                      : "\"");
+    say_spec(out, space, spec);
+    if (role != ENVM_ROLE_FROZEN)
+        envm_buf_add_byte(out, '"');
+}
+
 void envm_problem_say_requests(struct envm_buf *out, const struct envm_solve_space *space,
                                struct envm_id_list requests)
 {
     for (uint32_t i = 0; i < requests.count; i++) {
         if (i)
             envm_buf_add_cstr(out, i + 1 == requests.count ? " and " : ", ");
-        envm_buf_add_byte(out, '"');
-        say_spec(out, space, requests.items[i]);
-        envm_buf_add_byte(out, '"');
+        say_request(out, space, requests.items[i]);
+    }
+}
+
+void envm_problem_say_parties(struct envm_buf *out, const struct envm_solve_space *space,
+                              struct envm_id_list requests)
+{
+    bool is_plain = true;
+
+    for (uint32_t i = 0; i < requests.count; i++)
+        is_plain = is_plain && space->specs.items[requests.items[i]].role == ENVM_ROLE_REQUEST;
+    if (is_plain) {
+        envm_buf_add_cstr(out, requests.count == 1 ? "the request " : "the requests ");
+        envm_problem_say_requests(out, space, requests);
+        return;
+    }
+    for (uint32_t i = 0; i < requests.count; i++) {
+        if (i)
+            envm_buf_add_cstr(out, i + 1 == requests.count ? " and " : ", ");
+        if (space->specs.items[requests.items[i]].role == ENVM_ROLE_REQUEST)
+            envm_buf_add_cstr(out, "the request ");
+        say_request(out, space, requests.items[i]);
     }
 }
 
@@ -228,6 +260,36 @@ static void say_quoted_spec(struct envm_buf *out, const struct envm_solve_space 
     envm_buf_add_cstr(out, after);
 }
 
+static void say_ruled_out(struct envm_buf *out, const struct envm_solve_space *space, uint32_t spec)
+{
+    enum envm_spec_role role = space->specs.items[spec].role;
+
+    if (role == ENVM_ROLE_FROZEN) {
+        say_quoted_spec(out, space, "", spec, " is frozen");
+        return;
+    }
+    envm_buf_add_cstr(out, "does not match the ");
+    envm_buf_add_cstr(out, role == ENVM_ROLE_PIN ? "pin " : "request ");
+    say_quoted_spec(out, space, "\"", spec, "\"");
+}
+
+/* `about` is the PACKAGES node of the records that are too new. */
+static void say_date(struct envm_buf *out, const struct envm_solve_space *space,
+                     const struct envm_problem_node *about)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (uint32_t i = 0; i < about->candidates.count; i++) {
+        uint64_t date = envm_solve_date(space, about->candidates.items[i]);
+        first = date < first ? date : first;
+    }
+    envm_buf_add_cstr(out, "published ");
+    envm_moment_say_day(out, first);
+    envm_buf_add_cstr(out, about->candidates.count > 1 ? " or later, after " : ", after ");
+    envm_moment_say(out, space->cutoff_ms);
+    envm_buf_add_cstr(out, " (exclude-newer)");
+}
+
 void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *space,
                              const struct envm_problem_node *node,
                              const struct envm_problem_node *about)
@@ -252,7 +314,10 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
         say_priority(out, space, about);
         break;
     case ENVM_REASON_REQUEST:
-        say_quoted_spec(out, space, "does not match the request \"", node->spec, "\"");
+        say_ruled_out(out, space, node->spec);
+        break;
+    case ENVM_REASON_DATE:
+        say_date(out, space, about);
         break;
     case ENVM_REASON_BROKEN:
         say_quoted_spec(out, space, "its dependency \"", node->spec, "\" cannot be understood");
@@ -285,6 +350,7 @@ const char *envm_problem_reason_name(enum envm_problem_reason reason)
         [ENVM_REASON_MISSING_BUILD] = "missing-build",
         [ENVM_REASON_SYSTEM] = "system",
         [ENVM_REASON_PRIORITY] = "channel-priority",
+        [ENVM_REASON_DATE] = "excluded-date",
         [ENVM_REASON_REQUEST] = "request",
         [ENVM_REASON_BROKEN] = "broken-record",
         [ENVM_REASON_CONSTRAINS] = "constrains",

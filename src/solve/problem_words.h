@@ -14,9 +14,12 @@ void envm_problem_say_packages(struct envm_buf *out, const struct envm_solve_spa
 /* "python 3.8.* or python 3.9.*", the first few */
 void envm_problem_say_specs(struct envm_buf *out, const struct envm_solve_space *space,
                             struct envm_id_list specs);
-/* `"a", "b" and "c"` */
+/* `"a", "b" and the pin "c"` */
 void envm_problem_say_requests(struct envm_buf *out, const struct envm_solve_space *space,
                                struct envm_id_list requests);
+/* `the requests "a" and "b"`, or `the request "a" and the pin "b"`: what is in conflict. */
+void envm_problem_say_parties(struct envm_buf *out, const struct envm_solve_space *space,
+                              struct envm_id_list requests);
 /* A REASON node; `about` is the node above it. */
 void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *space,
                              const struct envm_problem_node *node,

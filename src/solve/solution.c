@@ -93,7 +93,8 @@ void envm_solution_walk(const struct envm_solve_reach *reach, const uint32_t *ch
 
     ret_names->count = 0;
     for (uint32_t i = 0; i < reach->requests.count; i++)
-        visit_spec(&walker, reach->requests.items[i]);
+        if (!envm_solve_is_pin(reach->space, reach->requests.items[i]))
+            visit_spec(&walker, reach->requests.items[i]);
     *ret_roots = ret_names->count;
     while (from < ret_names->count) {
         size_t to = ret_names->count;

@@ -14,25 +14,72 @@ static int compare_requests(const void *a, const void *b)
     return order ? order : envm_str_compare(envm_match_spec_text(x), envm_match_spec_text(y));
 }
 
+static const struct envm_match_spec **
+sorted_specs(struct envm_arena *arena, const struct envm_match_spec *const *specs, size_t count)
+{
+    const struct envm_match_spec **sorted =
+        envm_arena_new_array(arena, const struct envm_match_spec *, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = specs[i];
+    if (count > 1)
+        qsort(sorted, count, sizeof(*sorted), compare_requests);
+    return sorted;
+}
+
+static int compare_frozen(const void *a, const void *b)
+{
+    const struct envm_package_record *x = *(const struct envm_package_record *const *)a;
+    const struct envm_package_record *y = *(const struct envm_package_record *const *)b;
+    int order = envm_str_compare(x->name, y->name);
+
+    if (order == 0)
+        order = envm_str_compare(x->version, y->version);
+    if (order == 0)
+        order = envm_str_compare(x->build, y->build);
+    return order ? order : envm_str_compare(x->url, y->url);
+}
+
+static const struct envm_package_record **sorted_frozen(struct envm_solve_space *space)
+{
+    const struct envm_record_list *list = &space->request->frozen;
+    const struct envm_package_record **sorted =
+        envm_arena_new_array(space->arena, const struct envm_package_record *, list->count + 1);
+
+    for (size_t i = 0; i < list->count; i++)
+        sorted[i] = list->items[i];
+    if (list->count > 1)
+        qsort(sorted, list->count, sizeof(*sorted), compare_frozen);
+    return sorted;
+}
+
+static void put_distinct(uint32_t *ids, uint32_t *count, uint32_t id)
+{
+    if (*count == 0 || ids[*count - 1] != id)
+        ids[(*count)++] = id;
+}
+
 /* Sorted before they get ids, as ids decide what explanations look like. */
 struct envm_id_list envm_solve_requests(struct envm_solve_space *space)
 {
     const struct envm_solve_request *request = space->request;
-    size_t count = request->spec_count;
     const struct envm_match_spec **specs =
-        envm_arena_new_array(space->arena, const struct envm_match_spec *, count + 1);
-    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, count + 1);
+        sorted_specs(space->arena, request->specs, request->spec_count);
+    const struct envm_match_spec **pins =
+        sorted_specs(space->arena, request->pins, request->pin_count);
+    const struct envm_package_record **frozen = sorted_frozen(space);
+    uint32_t *ids =
+        envm_arena_new_array(space->arena, uint32_t,
+                             request->spec_count + request->frozen.count + request->pin_count + 1);
     uint32_t kept = 0;
 
-    for (size_t i = 0; i < count; i++)
-        specs[i] = request->specs[i];
-    if (count > 1)
-        qsort(specs, count, sizeof(*specs), compare_requests);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t id = envm_solve_space_spec(space, envm_match_spec_text(specs[i]), specs[i]);
-        if (kept == 0 || ids[kept - 1] != id)
-            ids[kept++] = id;
-    }
+    for (size_t i = 0; i < request->spec_count; i++)
+        put_distinct(ids, &kept,
+                     envm_solve_space_spec(space, envm_match_spec_text(specs[i]), specs[i]));
+    for (size_t i = 0; i < request->frozen.count; i++)
+        put_distinct(ids, &kept, envm_solve_space_frozen(space, frozen[i]));
+    for (size_t i = 0; i < request->pin_count; i++)
+        put_distinct(ids, &kept, envm_solve_space_pin(space, pins[i]));
     return (struct envm_id_list){ids, kept};
 }
 
@@ -50,7 +97,7 @@ static uint32_t channel_for_name(const struct envm_solve_space *space, struct en
 {
     for (uint32_t i = 0; i < requests.count; i++) {
         const struct envm_solve_spec *spec = &space->specs.items[requests.items[i]];
-        if (spec->name != name || envm_match_spec_channel(spec->spec).len == 0)
+        if (spec->name != name || !spec->spec || envm_match_spec_channel(spec->spec).len == 0)
             continue;
         uint32_t best = ENVM_SOLVE_NONE;
         for (uint32_t j = 0; j < spec->matches.count; j++) {
@@ -63,6 +110,20 @@ static uint32_t channel_for_name(const struct envm_solve_space *space, struct en
     return space->names.items[name].first_channel;
 }
 
+/* Whether a request leaves a candidate be; one about other names does. */
+static bool allows(const struct envm_solve_space *space, uint32_t request, uint32_t candidate)
+{
+    const struct envm_solve_spec *spec = &space->specs.items[request];
+    const struct envm_solve_candidate *c = &space->candidates.items[candidate];
+
+    if (spec->name == c->name)
+        return envm_solve_space_matches(space, request, candidate);
+    if (spec->name != ENVM_SOLVE_NONE || spec->role != ENVM_ROLE_PIN)
+        return true;
+    return !envm_match_spec_matches_name(spec->spec, c->record->name) ||
+           envm_match_spec_matches_parsed(spec->spec, c->record, c->version);
+}
+
 enum envm_exclusion envm_solve_exclusion(const struct envm_solve_space *space,
                                          struct envm_id_list requests, uint32_t candidate,
                                          uint32_t *ret_request)
@@ -71,12 +132,13 @@ enum envm_exclusion envm_solve_exclusion(const struct envm_solve_space *space,
 
     if (space->names.items[c->name].is_virtual)
         return ENVM_EXCLUDED_NOT;
-    if (space->request->priority == ENVM_PRIORITY_STRICT &&
+    if (space->request->priority == ENVM_PRIORITY_STRICT && !c->installed &&
         c->channel != channel_for_name(space, requests, c->name))
         return ENVM_EXCLUDED_PRIORITY;
+    if (envm_solve_is_too_new(space, candidate))
+        return ENVM_EXCLUDED_DATE;
     for (uint32_t i = 0; i < requests.count; i++) {
-        if (spec_name(space, requests.items[i]) != c->name ||
-            envm_solve_space_matches(space, requests.items[i], candidate))
+        if (allows(space, requests.items[i], candidate))
             continue;
         *ret_request = requests.items[i];
         return ENVM_EXCLUDED_REQUEST;
@@ -139,9 +201,10 @@ static bool is_admissible(const struct walk *walk, uint32_t candidate)
     const struct envm_solve_candidate *c = &space->candidates.items[candidate];
     uint32_t request;
 
-    if (!walk->restricted.items[c->name])
-        return space->request->priority != ENVM_PRIORITY_STRICT ||
-               c->channel == space->names.items[c->name].first_channel;
+    if (!walk->restricted.items[c->name] && !space->has_pattern_pins)
+        return !envm_solve_is_too_new(space, candidate) &&
+               (c->installed || space->request->priority != ENVM_PRIORITY_STRICT ||
+                c->channel == space->names.items[c->name].first_channel);
     return envm_solve_exclusion(space, walk->requests, candidate, &request) == ENVM_EXCLUDED_NOT;
 }
 
@@ -364,7 +427,8 @@ enum envm_code envm_solve_reach(struct envm_solve_space *space, struct envm_id_l
             walk.restricted.items[spec_name(space, requests.items[i])] = 1;
     }
     for (uint32_t i = 0; i < requests.count; i++)
-        put_in_play(&walk, requests.items[i], ENVM_SPEC_REQUESTED);
+        if (!envm_solve_is_pin(space, requests.items[i]))
+            put_in_play(&walk, requests.items[i], ENVM_SPEC_REQUESTED);
     ENVM_TRY(reach_specs(&walk, err));
     ENVM_TRY(match_constrains(&walk, err));
     finish(&walk, ret_reach);

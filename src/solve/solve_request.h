@@ -29,7 +29,7 @@ enum envm_spec_use {
 
 struct envm_solve_reach {
     struct envm_solve_space *space;
-    struct envm_id_list requests; /* spec ids, in the order of their importance */
+    struct envm_id_list requests; /* spec ids, in the order of their importance; pins last */
     /* counts of the space when this was made; everything beyond is not part of it */
     uint32_t candidate_count, spec_count, name_count;
     struct envm_id_list reached;        /* candidates, ascending; virtual packages among them */
@@ -42,7 +42,8 @@ struct envm_solve_reach {
     struct envm_id_lists constrains_of; /* name -> constraining specs in play */
 };
 
-/* Sorted by name, then text, without repetitions. Spec ids in the arena of the space. */
+/* What was asked for, then the frozen records, then the pins; each sorted by name, then text,
+ * without repetitions. Spec ids in the arena of the space. */
 struct envm_id_list envm_solve_requests(struct envm_solve_space *space);
 
 /* Fills *ret_reach, in the arena of the space. Errors come from the sources. */
@@ -53,7 +54,8 @@ enum envm_exclusion {
     ENVM_EXCLUDED_NOT,
     ENVM_EXCLUDED_BROKEN,   /* one of its dependencies cannot be parsed */
     ENVM_EXCLUDED_PRIORITY, /* a channel of higher priority has the name */
-    ENVM_EXCLUDED_REQUEST,  /* *ret_request does not match it */
+    ENVM_EXCLUDED_DATE,     /* newer than the request allows */
+    ENVM_EXCLUDED_REQUEST,  /* *ret_request (which may be a pin or frozen) does not match it */
 };
 /* Why a candidate may not be used under these requests. The requests on its name must have been
  * matched, which they are for every name that was reached. */

@@ -4,62 +4,17 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/sink.h"
-#include "conda/package_rank.h"
+#include "solve/solve_keep.h"
 #include "sys/clock.h"
 
-/* More records of the names that are reached than any channel has: ids stay far from overflow and
- * a hostile channel ends with an error instead of taking all memory. */
-#define CANDIDATE_MAX 8000000u
 #define TIMEOUT_MS_DEFAULT 60000u
 #define MEMORY_DEFAULT (UINT64_C(2) << 30)
-
-enum { PREFERRED_BY_PLACE = 1, PREFERRED_HAS_DIGEST = 2 };
 
 /* Maps take no key without a pointer. */
 static envm_str map_key(envm_str text)
 {
     return text.ptr ? text : ENVM_STR("");
-}
-
-/* What makes two records the same package file. The digest decides where both sides have one, so
- * the key holds either the digest or where the file comes from. */
-static envm_str identity_key(struct envm_arena *arena, const struct envm_package_record *record,
-                             bool by_digest)
-{
-    if (by_digest)
-        return envm_arena_printf(arena, "sha256 %s", envm_sha256_hex(&record->sha256).text);
-    return envm_arena_printf(arena, "%.*s\n%.*s\n%.*s\n%.*s\n%.*s", ENVM_STR_ARGS(record->channel),
-                             ENVM_STR_ARGS(record->subdir), ENVM_STR_ARGS(record->name),
-                             ENVM_STR_ARGS(record->version), ENVM_STR_ARGS(record->build));
-}
-
-static void remember_preferred(struct envm_solve_space *space)
-{
-    const struct envm_record_list *list = &space->request->preferred;
-
-    for (size_t i = 0; i < list->count; i++) {
-        const struct envm_package_record *record = list->items[i];
-        if (record->sha256.known)
-            envm_map_set(&space->preferred, identity_key(space->arena, record, true), 1);
-        envm_map_set(&space->preferred, identity_key(space->arena, record, false),
-                     record->sha256.known ? PREFERRED_HAS_DIGEST : PREFERRED_BY_PLACE);
-        /* the name alone tells quickly that most records are not meant */
-        envm_map_set(&space->preferred, map_key(record->name), 1);
-    }
-}
-
-static bool is_preferred(struct envm_solve_space *space, const struct envm_package_record *record)
-{
-    if (space->preferred.count == 0 || !envm_map_find(&space->preferred, map_key(record->name)))
-        return false;
-    if (record->sha256.known &&
-        envm_map_find(&space->preferred, identity_key(space->arena, record, true)))
-        return true;
-    const uint64_t *by_place =
-        envm_map_find(&space->preferred, identity_key(space->arena, record, false));
-    return by_place && (*by_place == PREFERRED_BY_PLACE || !record->sha256.known);
 }
 
 void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *arena,
@@ -71,11 +26,12 @@ void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *ar
         .deadline_ms = UINT64_MAX,
         .timeout_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS_DEFAULT,
         .memory_start = arena->used,
+        .cutoff_ms = request->exclude_newer_ms,
         .memory_limit = request->memory_bytes ? request->memory_bytes : MEMORY_DEFAULT,
     };
     if (!request->in_process)
         space->deadline_ms = envm_clock_monotonic_ms() + space->timeout_ms;
-    remember_preferred(space);
+    envm_solve_keep_remember(space);
 }
 
 static enum envm_code say_what_to_do(struct envm_error *err)
@@ -130,7 +86,7 @@ void envm_solve_space_release(struct envm_solve_space *space)
     envm_map_release(&space->name_ids);
     envm_map_release(&space->spec_ids);
     envm_map_release(&space->versions);
-    envm_map_release(&space->preferred);
+    envm_map_release(&space->kept);
 }
 
 uint32_t envm_solve_space_name(struct envm_solve_space *space, envm_str name)
@@ -172,117 +128,62 @@ uint32_t envm_solve_space_spec(struct envm_solve_space *space, envm_str text,
     return id;
 }
 
-static void leave_out(struct envm_solve_space *space, const struct envm_package_record *record,
-                      const char *what, envm_str text)
+/* A spec that is part of the requests only: its key starts with a byte that no text of a dependency
+ * starts with. */
+static uint32_t add_own_spec(struct envm_solve_space *space, envm_str key,
+                             struct envm_solve_spec spec)
+{
+    bool is_new = false;
+    uint64_t *slot = envm_map_get(&space->spec_ids, key, &is_new);
+
+    if (is_new) {
+        *slot = space->specs.count;
+        envm_vec_push(&space->specs, spec);
+    }
+    return (uint32_t)*slot;
+}
+
+uint32_t envm_solve_space_pin(struct envm_solve_space *space, const struct envm_match_spec *spec)
+{
+    envm_str text = envm_match_spec_text(spec), name = envm_match_spec_exact_name(spec);
+    struct envm_solve_spec pin = {
+        .text = text,
+        .spec = spec,
+        .role = ENVM_ROLE_PIN,
+        .name = name.len ? envm_solve_space_name(space, name) : ENVM_SOLVE_NONE,
+    };
+
+    if (name.len == 0)
+        space->has_pattern_pins = true;
+    return add_own_spec(space, envm_arena_printf(space->arena, "\npin %.*s", ENVM_STR_ARGS(text)),
+                        pin);
+}
+
+uint32_t envm_solve_space_frozen(struct envm_solve_space *space,
+                                 const struct envm_package_record *record)
+{
+    struct envm_solve_spec frozen = {
+        .text = envm_arena_printf(space->arena, "%.*s %.*s %.*s", ENVM_STR_ARGS(record->name),
+                                  ENVM_STR_ARGS(record->version), ENVM_STR_ARGS(record->build)),
+        .role = ENVM_ROLE_FROZEN,
+        .record = record,
+        .name = envm_solve_space_name(space, record->name),
+    };
+    envm_str key = envm_arena_printf(space->arena, "\nfrozen %.*s %.*s", ENVM_STR_ARGS(frozen.text),
+                                     ENVM_STR_ARGS(record->url));
+
+    return add_own_spec(space, key, frozen);
+}
+
+void envm_solve_space_leave_out(struct envm_solve_space *space,
+                                const struct envm_package_record *record, const char *what,
+                                envm_str text)
 {
     if (space->left_out++ == 0)
         space->first_left_out =
             envm_arena_printf(space->arena, "%.*s-%.*s-%.*s: %s '%.*s'",
                               ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
                               ENVM_STR_ARGS(record->build), what, ENVM_STR_ARGS(text));
-}
-
-/* One parse per distinct text; NULL when it is not a version. */
-static const struct envm_version *version_of(struct envm_solve_space *space, envm_str text)
-{
-    bool is_new = false;
-    uint64_t *slot = envm_map_get(&space->versions, map_key(text), &is_new);
-
-    if (is_new) {
-        const struct envm_version *version = NULL;
-        if (envm_version_parse(space->arena, text, &version, NULL) != ENVM_OK)
-            version = NULL;
-        *slot = (uintptr_t)version;
-    }
-    /* the slot holds what was a pointer to const */
-    return (const struct envm_version *)(uintptr_t)*slot;
-}
-
-static enum envm_code add_records(struct envm_solve_space *space, uint32_t name, uint32_t channel,
-                                  const struct envm_record_list *list, struct envm_error *err)
-{
-    if (list->count > CANDIDATE_MAX - space->candidates.count)
-        return envm_fail(err, ENVM_GAVE_UP, "more than %u records to choose from", CANDIDATE_MAX);
-    if (list->count > 0 && space->names.items[name].first_channel == ENVM_SOLVE_NONE)
-        space->names.items[name].first_channel = channel;
-    for (size_t i = 0; i < list->count; i++) {
-        const struct envm_package_record *record = list->items[i];
-        const struct envm_version *version = version_of(space, record->version);
-        if (!version) {
-            leave_out(space, record, "bad version", record->version);
-            continue;
-        }
-        envm_vec_push(&space->candidates, ((struct envm_solve_candidate){
-                                              .record = record,
-                                              .version = version,
-                                              .name = name,
-                                              .channel = channel,
-                                              .preferred = is_preferred(space, record),
-                                          }));
-    }
-    return ENVM_OK;
-}
-
-static int compare_candidates(const void *a, const void *b)
-{
-    const struct envm_solve_candidate *x = a, *y = b;
-    struct envm_ranked_record left = {x->record, x->version}, right = {y->record, y->version};
-    int order = envm_package_rank_compare(&left, &right);
-
-    if (order == 0)
-        order = x->channel < y->channel ? -1 : x->channel > y->channel;
-    return order ? order : envm_str_compare(x->record->subdir, y->record->subdir);
-}
-
-static enum envm_code add_virtual(struct envm_solve_space *space, uint32_t name,
-                                  struct envm_error *err)
-{
-    const struct envm_record_list *all = &space->request->virtual_packages;
-
-    for (size_t i = 0; i < all->count; i++) {
-        struct envm_record_list one = {all->items + i, 1};
-        if (envm_str_equal(all->items[i]->name, space->names.items[name].name))
-            ENVM_TRY(add_records(space, name, 0, &one, err));
-    }
-    return ENVM_OK;
-}
-
-static enum envm_code add_channels(struct envm_solve_space *space, uint32_t name,
-                                   struct envm_error *err)
-{
-    const struct envm_solve_request *request = space->request;
-
-    for (size_t i = 0; i < request->channel_count; i++) {
-        const struct envm_solve_channel *channel = &request->channels[i];
-        for (size_t j = 0; j < channel->source_count; j++) {
-            const struct envm_package_source *source = channel->sources[j];
-            struct envm_record_list list = {0};
-            ENVM_TRY(source->records(source->self, space->names.items[name].name, space->arena,
-                                     &list, err));
-            ENVM_TRY(add_records(space, name, (uint32_t)i, &list, err));
-        }
-    }
-    return ENVM_OK;
-}
-
-enum envm_code envm_solve_space_gather(struct envm_solve_space *space, uint32_t name,
-                                       struct envm_error *err)
-{
-    if (space->names.items[name].gathered)
-        return ENVM_OK;
-    size_t first = space->candidates.count;
-    if (space->names.items[name].is_virtual)
-        ENVM_TRY(add_virtual(space, name, err));
-    else
-        ENVM_TRY(add_channels(space, name, err));
-    struct envm_solve_name *entry = &space->names.items[name];
-    entry->gathered = true;
-    entry->first = (uint32_t)first;
-    entry->count = (uint32_t)(space->candidates.count - first);
-    if (entry->count > 1)
-        qsort(space->candidates.items + first, entry->count, sizeof(*space->candidates.items),
-              compare_candidates);
-    return ENVM_OK;
 }
 
 static bool candidate_matches(const struct envm_solve_space *space,
@@ -317,6 +218,12 @@ static bool matches_remembering(const struct envm_solve_space *space,
     return matches;
 }
 
+static bool stands_for(const struct envm_solve_space *space, const struct envm_solve_spec *spec,
+                       uint32_t candidate)
+{
+    return envm_solve_is_same_file(spec->record, space->candidates.items[candidate].record);
+}
+
 static void match_name(struct envm_solve_space *space, struct envm_solve_spec *spec)
 {
     const struct envm_solve_name *name = &space->names.items[spec->name];
@@ -325,7 +232,9 @@ static void match_name(struct envm_solve_space *space, struct envm_solve_spec *s
 
     spec->bits = envm_arena_new_array(space->arena, uint64_t, name->count / 64 + 1);
     for (uint32_t i = 0; i < name->count; i++) {
-        if (!matches_remembering(space, spec->spec, name->first + i, &memory))
+        if (spec->role == ENVM_ROLE_FROZEN
+                ? !stands_for(space, spec, name->first + i)
+                : !matches_remembering(space, spec->spec, name->first + i, &memory))
             continue;
         spec->bits[i / 64] |= UINT64_C(1) << (i % 64);
         count++;
@@ -370,6 +279,11 @@ static enum envm_code gather_pattern(struct envm_solve_space *space, envm_str pr
                         space, envm_solve_space_name(space, names.items[k]), err));
         }
     }
+    struct envm_str_list own = envm_solve_keep_names(space);
+    for (size_t i = 0; i < own.count; i++)
+        if (has_prefix_nocase(own.items[i], prefix))
+            ENVM_TRY(
+                envm_solve_space_gather(space, envm_solve_space_name(space, own.items[i]), err));
     return ENVM_OK;
 }
 
@@ -400,11 +314,11 @@ enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t s
     if (entry->matched)
         return ENVM_OK;
     ENVM_TRY(envm_solve_space_check(space, err));
-    if (entry->spec && entry->name == ENVM_SOLVE_NONE) {
-        ENVM_TRY(match_pattern(space, spec, err));
-    } else if (entry->spec) {
+    if (entry->name != ENVM_SOLVE_NONE) {
         ENVM_TRY(envm_solve_space_gather(space, entry->name, err));
         match_name(space, entry);
+    } else if (entry->spec && entry->role != ENVM_ROLE_PIN) {
+        ENVM_TRY(match_pattern(space, spec, err));
     }
     space->specs.items[spec].matched = true;
     return ENVM_OK;
@@ -498,13 +412,21 @@ enum envm_code envm_solve_space_expand(struct envm_solve_space *space, uint32_t 
     if (broken != ENVM_SOLVE_NONE) {
         entry->broken = true;
         entry->broken_spec = broken;
-        leave_out(space, record, "bad dependency", space->specs.items[broken].text);
+        envm_solve_space_leave_out(space, record, "bad dependency",
+                                   space->specs.items[broken].text);
     }
     return ENVM_OK;
 }
 
 void envm_solve_space_warn(struct envm_solve_space *space)
 {
+    if (space->undated)
+        envm_sink_warn(space->request->sink,
+                       "%zu record%s no date and %s kept although newer packages are excluded "
+                       "(%.*s)",
+                       space->undated, space->undated == 1 ? " has" : "s have",
+                       space->undated == 1 ? "was" : "were", ENVM_STR_ARGS(space->first_undated));
+    space->undated = 0;
     if (space->left_out == 0)
         return;
     envm_sink_warn(space->request->sink, "%zu record%s left out of the solve (%.*s)",

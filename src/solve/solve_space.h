@@ -24,23 +24,34 @@ struct envm_id_vec {
     size_t count, capacity;
 };
 
+/* What a spec is as part of the list of requests. Pins and frozen records have specs of their own,
+ * which are never a dependency's. */
+enum envm_spec_role {
+    ENVM_ROLE_REQUEST, /* or a dependency, or a constraint */
+    ENVM_ROLE_PIN,     /* holds for its name, asks for nothing */
+    ENVM_ROLE_FROZEN,  /* stands for one record, that has to stay */
+};
+
 struct envm_solve_spec {
     envm_str text;
-    const struct envm_match_spec *spec; /* NULL: the text cannot be parsed */
-    uint32_t name;                      /* ENVM_SOLVE_NONE: a pattern over names */
-    bool matched;                       /* the fields below are filled */
-    struct envm_id_list matches;        /* candidates of any channel that match, ascending */
-    uint64_t *bits;                     /* the same over the candidates of `name`; NULL: pattern */
+    const struct envm_match_spec *spec; /* NULL: the text cannot be parsed; FROZEN */
+    enum envm_spec_role role;
+    const struct envm_package_record *record; /* FROZEN */
+    uint32_t name;                            /* ENVM_SOLVE_NONE: a pattern over names */
+    bool matched;                             /* the fields below are filled */
+    struct envm_id_list matches;              /* candidates of any channel that match, ascending */
+    uint64_t *bits; /* the same over the candidates of `name`; NULL: pattern */
 };
 
 struct envm_solve_candidate {
     const struct envm_package_record *record;
     const struct envm_version *version;
     uint32_t name;
-    uint32_t channel; /* index in the request */
+    uint32_t channel; /* index in the request; channel_count: none of them */
     bool preferred;
-    bool expanded; /* depends and constrains are filled */
-    bool broken;   /* expanded, and one of them cannot be parsed */
+    bool installed; /* or frozen: no channel priority, no date leaves it out */
+    bool expanded;  /* depends and constrains are filled */
+    bool broken;    /* expanded, and one of them cannot be parsed */
     uint32_t broken_spec;
     struct envm_id_list depends; /* spec ids, sorted, distinct */
     struct envm_id_list constrains;
@@ -66,9 +77,13 @@ struct envm_solve_space {
     struct envm_map name_ids;
     struct envm_map spec_ids;
     struct envm_map versions;
-    struct envm_map preferred; /* key made by solve_space.c -> 1 */
-    size_t left_out;           /* records that cannot be understood */
-    envm_str first_left_out;   /* which, and why */
+    struct envm_map kept;    /* see solve_keep.h */
+    size_t left_out;         /* records that cannot be understood */
+    envm_str first_left_out; /* which, and why */
+    size_t undated;          /* records without timestamp, when there is a limit */
+    envm_str first_undated;
+    uint64_t cutoff_ms; /* as exclude_newer_ms; explaining moves it */
+    bool has_pattern_pins;
     bool pip_known, pip_exists;
     uint64_t deadline_ms; /* on the monotonic clock; UINT64_MAX: none */
     unsigned timeout_ms;
@@ -87,7 +102,11 @@ uint32_t envm_solve_space_name(struct envm_solve_space *space, envm_str name);
  * outlive the space. */
 uint32_t envm_solve_space_spec(struct envm_solve_space *space, envm_str text,
                                const struct envm_match_spec *parsed);
-/* Asks the sources for all records of a name. */
+/* The id of a pin, and of the spec that stands for a frozen record; made when new. */
+uint32_t envm_solve_space_pin(struct envm_solve_space *space, const struct envm_match_spec *spec);
+uint32_t envm_solve_space_frozen(struct envm_solve_space *space,
+                                 const struct envm_package_record *record);
+/* Asks the sources for all records of a name (solve_gather.c). */
 enum envm_code envm_solve_space_gather(struct envm_solve_space *space, uint32_t name,
                                        struct envm_error *err);
 /* Fills the matches of a spec; gathers its name. */
@@ -104,12 +123,26 @@ unsigned envm_solve_space_time_left(const struct envm_solve_space *space);
 /* Fail with ENVM_GAVE_UP, name the limit, and say what to do. */
 enum envm_code envm_solve_no_time(const struct envm_solve_space *space, struct envm_error *err);
 enum envm_code envm_solve_no_memory(const struct envm_solve_space *space, struct envm_error *err);
-/* Reports records that were left out, in one warning. */
+/* Notes that a record cannot be understood: "bad version" and the text. */
+void envm_solve_space_leave_out(struct envm_solve_space *space,
+                                const struct envm_package_record *record, const char *what,
+                                envm_str text);
+/* Reports records that were left out, in one warning, and those without a date, in another. */
 void envm_solve_space_warn(struct envm_solve_space *space);
 
 /* True when the (matched) spec matches the candidate. */
 bool envm_solve_space_matches(const struct envm_solve_space *space, uint32_t spec,
                               uint32_t candidate);
+
+static inline bool envm_solve_is_pin(const struct envm_solve_space *space, uint32_t spec)
+{
+    return space->specs.items[spec].role == ENVM_ROLE_PIN;
+}
+
+/* When the channel got the record, in milliseconds; 0: not known. */
+uint64_t envm_solve_date(const struct envm_solve_space *space, uint32_t candidate);
+/* Later than the cut-off; what is here already is never too new. */
+bool envm_solve_is_too_new(const struct envm_solve_space *space, uint32_t candidate);
 
 static inline bool envm_solve_is_virtual(const struct envm_solve_space *space, uint32_t candidate)
 {

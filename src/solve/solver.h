@@ -18,6 +18,13 @@ enum envm_channel_priority {
     ENVM_PRIORITY_DISABLED, /* version first, channel order breaks ties */
 };
 
+/* Which version of a package is wanted where several would do. */
+enum envm_resolution_mode {
+    ENVM_RESOLVE_HIGHEST,       /* default: the newest */
+    ENVM_RESOLVE_LOWEST_DIRECT, /* of requested names the oldest, of all others the newest */
+    ENVM_RESOLVE_LOWEST,        /* the oldest of everything */
+};
+
 struct envm_solve_channel {
     envm_str name;                                    /* canonical */
     const struct envm_package_source *const *sources; /* its subdirs: platform, noarch */
@@ -31,9 +38,25 @@ struct envm_solve_request {
     const struct envm_match_spec *const *specs; /* what was asked; order does not matter */
     size_t spec_count;
     struct envm_record_list virtual_packages;
+    /* Hold for the package that they name when it is part of the solution, and ask for nothing. A
+     * pattern holds for every name that it means. Pins on virtual packages say nothing. */
+    const struct envm_match_spec *const *pins;
+    size_t pin_count;
     /* Records to keep where possible (an old lock, an installed environment): preferred over newer
-     * ones unless a spec forbids them. */
+     * ones unless a spec forbids them. Of those that no channel has, only the ones that are
+     * `installed` too can be chosen. */
     struct envm_record_list preferred;
+    /* Records that are on this machine already: they can be chosen although no channel has them
+     * (any more), and neither channel priority nor exclude_newer_ms leaves them out. Being here
+     * does not make them preferred. */
+    struct envm_record_list installed;
+    /* Records that are part of the solution exactly as they are, whatever else is asked; usable as
+     * `installed` ones are. */
+    struct envm_record_list frozen;
+    /* Records whose timestamp is later are left out, milliseconds since the epoch; 0: no limit.
+     * Records without a timestamp are kept, and counted in one warning. */
+    uint64_t exclude_newer_ms;
+    enum envm_resolution_mode resolution;
     envm_str platform;     /* for explanations */
     bool add_pip;          /* add `pip` to python's dependencies */
     unsigned timeout_ms;   /* 0: 60 s */

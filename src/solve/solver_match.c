@@ -41,7 +41,8 @@ static struct envm_id_list find_used(struct envm_solve_load *load,
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < reach->requests.count; i++)
-        mark_spec(view, reach->requests.items[i], spec_done, used, &queue);
+        if (!envm_solve_is_pin(reach->space, reach->requests.items[i]))
+            mark_spec(view, reach->requests.items[i], spec_done, used, &queue);
     for (size_t next = 0; next < queue.count; next++) {
         struct envm_id_list depends = reach->space->candidates.items[queue.items[next]].depends;
         for (uint32_t i = 0; i < depends.count; i++)
@@ -178,7 +179,8 @@ static void classify(struct round *round)
     for (uint32_t i = 0; i < reach->spec_count; i++)
         load->depend_class[i] = load->conflict_class[i] = ENVM_SOLVE_NONE;
     for (uint32_t i = 0; i < reach->requests.count; i++)
-        set_depend_class(round, reach->requests.items[i]);
+        if (!envm_solve_is_pin(round->space, reach->requests.items[i]))
+            set_depend_class(round, reach->requests.items[i]);
     for (uint32_t i = 0; i < load->chosen.count; i++) {
         const struct envm_solve_candidate *c =
             &round->space->candidates.items[load->chosen.items[i]];

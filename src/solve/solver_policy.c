@@ -13,6 +13,7 @@
 /* The best that a spec lets in. */
 struct best {
     const struct envm_version *version; /* NULL: nothing */
+    bool is_lowest;                     /* the older version is the better one */
     bool tracks;                        /* everything that matches has track_features */
 };
 
@@ -21,7 +22,8 @@ struct ranker {
     const struct envm_solve_space *space;
     struct best *best; /* by spec */
     uint8_t *best_known;
-    uint32_t *column; /* by name: 1 + column in the group at hand, 0: none */
+    uint32_t *column;   /* by name: 1 + column in the group at hand, 0: none */
+    uint8_t *is_lowest; /* by name: the older version is the better one */
     struct envm_map active_features;
     struct envm_arena arena;
 };
@@ -43,6 +45,13 @@ static int feature_cost(const struct ranker *ranker, const struct envm_package_r
     return any ? -1 : 0;
 }
 
+/* <0 when a is the better version. */
+static int compare_versions(const struct envm_version *a, const struct envm_version *b,
+                            bool is_lowest)
+{
+    return is_lowest ? envm_version_compare(a, b) : envm_version_compare(b, a);
+}
+
 static int compare_tier(const struct ranker *ranker, const struct envm_solve_candidate *a,
                         const struct envm_solve_candidate *b)
 {
@@ -54,7 +63,7 @@ static int compare_tier(const struct ranker *ranker, const struct envm_solve_can
         return a_tracks < b_tracks ? -1 : 1;
     if (ranker->space->request->priority != ENVM_PRIORITY_DISABLED && a->channel != b->channel)
         return a->channel < b->channel ? -1 : 1;
-    return envm_version_compare(b->version, a->version);
+    return compare_versions(a->version, b->version, ranker->is_lowest[a->name]);
 }
 
 static int compare_head(const struct ranker *ranker, const struct envm_solve_candidate *a,
@@ -89,13 +98,14 @@ static struct best best_of_spec(struct ranker *ranker, uint32_t spec)
     if (ranker->best_known[spec])
         return ranker->best[spec];
     struct envm_id_list matches = ranker->space->specs.items[spec].matches;
-    struct best best = {NULL, true};
+    struct best best = {.tracks = true};
     for (uint32_t i = 0; i < matches.count; i++) {
         uint32_t id = matches.items[i];
         if (id >= ranker->view->reach->candidate_count || !ranker->view->is_live[id])
             continue;
         const struct envm_solve_candidate *c = &ranker->space->candidates.items[id];
-        if (!best.version || envm_version_compare(c->version, best.version) > 0)
+        best.is_lowest = ranker->is_lowest[c->name];
+        if (!best.version || compare_versions(c->version, best.version, best.is_lowest) < 0)
             best.version = c->version;
         best.tracks = best.tracks && c->record->track_features.count > 0;
     }
@@ -111,7 +121,7 @@ static int compare_best(const struct best *a, const struct best *b)
         return (a->version ? 0 : 1) - (b->version ? 0 : 1);
     if (a->tracks != b->tracks)
         return a->tracks ? 1 : -1;
-    return envm_version_compare(b->version, a->version);
+    return compare_versions(a->version, b->version, a->is_lowest);
 }
 
 /* The table that is compared: one row per record of the group, one column per dependency name in
@@ -275,6 +285,8 @@ static void collect_features(struct ranker *ranker)
 
     for (uint32_t i = 0; i < reach->requests.count; i++) {
         struct envm_id_list matches = ranker->space->specs.items[reach->requests.items[i]].matches;
+        if (envm_solve_is_pin(ranker->space, reach->requests.items[i]))
+            continue;
         for (uint32_t j = 0; j < matches.count; j++) {
             const struct envm_package_record *record =
                 ranker->space->candidates.items[matches.items[j]].record;
@@ -284,6 +296,22 @@ static void collect_features(struct ranker *ranker)
                 if (record->track_features.items[k].len)
                     envm_map_set(&ranker->active_features, record->track_features.items[k], 1);
         }
+    }
+}
+
+static void choose_directions(struct ranker *ranker)
+{
+    const struct envm_solve_reach *reach = ranker->view->reach;
+    enum envm_resolution_mode mode = ranker->space->request->resolution;
+
+    ranker->is_lowest =
+        envm_arena_new_array(&ranker->arena, uint8_t, (size_t)reach->name_count + 1);
+    if (mode == ENVM_RESOLVE_LOWEST)
+        memset(ranker->is_lowest, 1, reach->name_count);
+    for (uint32_t i = 0; mode == ENVM_RESOLVE_LOWEST_DIRECT && i < reach->requests.count; i++) {
+        const struct envm_solve_spec *spec = &ranker->space->specs.items[reach->requests.items[i]];
+        for (uint32_t j = 0; spec->role == ENVM_ROLE_REQUEST && j < spec->matches.count; j++)
+            ranker->is_lowest[ranker->space->candidates.items[spec->matches.items[j]].name] = 1;
     }
 }
 
@@ -297,6 +325,7 @@ void envm_solve_rank(const struct envm_solve_view *view)
     ranker.best_known = envm_arena_new_array(&ranker.arena, uint8_t, (size_t)reach->spec_count + 1);
     ranker.column = envm_arena_new_array(&ranker.arena, uint32_t, (size_t)reach->name_count + 1);
     collect_features(&ranker);
+    choose_directions(&ranker);
     for (uint32_t i = 0; i < reach->name_count; i++)
         if (reach->space->names.items[i].count > longest)
             longest = reach->space->names.items[i].count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Which of two records of a name is the better one: a preferred one, then fewest track_features,
- * then (flexible) the channel, the version, (disabled) the channel, the build number, deprecated
+ * then (flexible) the channel, the version (the newer one, unless the request wants the lowest of
+ * the name), (disabled) the channel, the build number, deprecated
  * features that nobody asked for last, the variant whose dependencies are newest, and then the
  * order of conda/package_rank.h.
  */

@@ -204,8 +204,9 @@ void envm_solve_view_init(struct envm_solve_view *view, const struct envm_solve_
             envm_solve_view_need(view, space->candidates.items[reach->reached.items[i]].name,
                                  ENVM_SOLVE_NONE);
     for (uint32_t i = 0; i < reach->requests.count; i++)
-        envm_solve_view_need(view, space->specs.items[reach->requests.items[i]].name,
-                             ENVM_SOLVE_NONE);
+        if (!envm_solve_is_pin(space, reach->requests.items[i]))
+            envm_solve_view_need(view, space->specs.items[reach->requests.items[i]].name,
+                                 ENVM_SOLVE_NONE);
     envm_solve_view_settle(view);
 }
 

@@ -91,6 +91,21 @@ static void log_line(void *user, enum envm_log_level level, const char *text)
         envm_buf_printf(warnings, "warning: %s\n", text);
 }
 
+/* NULL when one of them cannot be parsed. */
+static const struct envm_match_spec **parse_specs(struct envm_arena *arena, const envm_str *texts,
+                                                  size_t count, bool reverse,
+                                                  struct envm_error *err)
+{
+    const struct envm_match_spec **specs =
+        envm_arena_new_array(arena, const struct envm_match_spec *, count + 1);
+
+    for (size_t i = 0; i < count; i++)
+        if (envm_match_spec_parse(arena, texts[i], &specs[reverse ? count - 1 - i : i], err) !=
+            ENVM_OK)
+            return NULL;
+    return specs;
+}
+
 /* The answer as text: the solution, the problem, or the error. */
 static envm_str solve(struct envm_arena *arena, const struct solver_case *one, bool reverse,
                       struct envm_solution *solution, enum envm_code *ret_code)
@@ -100,14 +115,13 @@ static envm_str solve(struct envm_arena *arena, const struct solver_case *one, b
     struct envm_sink sink = {.user = &out, .log = log_line};
     struct envm_problem problem = {0};
     const struct envm_match_spec **specs =
-        envm_arena_new_array(arena, const struct envm_match_spec *, one->specs.count + 1);
+        parse_specs(arena, one->specs.items, one->specs.count, reverse, &err);
+    const struct envm_match_spec **pins =
+        parse_specs(arena, one->pins.items, one->pins.count, reverse, &err);
 
-    for (size_t i = 0; i < one->specs.count; i++) {
-        size_t at = reverse ? one->specs.count - 1 - i : i;
-        *ret_code = envm_match_spec_parse(arena, one->specs.items[i], &specs[at], &err);
-        if (*ret_code != ENVM_OK)
-            return envm_arena_str(arena, envm_str_from(err.text));
-    }
+    *ret_code = ENVM_MALFORMED;
+    if (!specs || !pins)
+        return envm_arena_str(arena, envm_str_from(err.text));
     struct envm_solve_request request = {
         .channels = make_channels(arena, one),
         .channel_count = one->channels.count,
@@ -115,7 +129,13 @@ static envm_str solve(struct envm_arena *arena, const struct solver_case *one, b
         .specs = specs,
         .spec_count = one->specs.count,
         .virtual_packages = list_of(arena, one->virtuals.items, one->virtuals.count),
+        .pins = pins,
+        .pin_count = one->pins.count,
         .preferred = list_of(arena, one->preferred.items, one->preferred.count),
+        .installed = list_of(arena, one->installed.items, one->installed.count),
+        .frozen = list_of(arena, one->frozen.items, one->frozen.count),
+        .exclude_newer_ms = one->exclude_newer_ms,
+        .resolution = one->resolution,
         .platform = ENVM_STR("linux-64"),
         .add_pip = one->add_pip,
         .timeout_ms = one->timeout_ms,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/moment.h"
 #include "codec/json_writer.h"
 #include "conda/package_record.h"
 
@@ -39,6 +40,9 @@ static bool read_option(struct envm_arena *arena, envm_str word, struct envm_pac
         return envm_str_parse_u64(value, &record->build_number);
     if (envm_str_equal_c(key, "time"))
         return envm_str_parse_u64(value, &record->timestamp);
+    if (envm_str_equal_c(key, "date"))
+        return envm_moment_parse(envm_arena_printf(arena, "%.*sT12:00:00Z", ENVM_STR_ARGS(value)),
+                                 0, &record->timestamp, NULL);
     if (envm_str_equal_c(key, "track"))
         record->track_features = one_word(arena, value);
     else if (envm_str_equal_c(key, "features"))
@@ -100,7 +104,9 @@ static bool add_record(struct envm_arena *arena, struct solver_case *one, envm_s
     return true;
 }
 
-static bool add_preferred(struct envm_arena *arena, struct solver_case *one, envm_str line)
+/* A record that is there before: "RECORD [@ CHANNEL]". */
+static bool add_present(struct envm_arena *arena, struct solver_case *one, envm_str kind,
+                        envm_str line)
 {
     struct envm_package_record record;
     size_t at = envm_str_find_last_char(line, '@');
@@ -110,8 +116,26 @@ static bool add_preferred(struct envm_arena *arena, struct solver_case *one, env
     if (!read_record(arena, envm_str_slice(line, 0, at), &record))
         return false;
     set_channel(arena, &record, channel);
-    envm_vec_push(&one->preferred, record);
+    if (envm_str_equal_c(kind, "preferred"))
+        envm_vec_push(&one->preferred, record);
+    else if (envm_str_equal_c(kind, "installed"))
+        envm_vec_push(&one->installed, record);
+    else
+        envm_vec_push(&one->frozen, record);
     return true;
+}
+
+static bool set_resolution(struct solver_case *one, envm_str value)
+{
+    static const char *const modes[] = {"highest", "lowest-direct", "lowest"};
+
+    for (size_t i = 0; i < 3; i++) {
+        if (!envm_str_equal_c(value, modes[i]))
+            continue;
+        one->resolution = (enum envm_resolution_mode)i;
+        return true;
+    }
+    return false;
 }
 
 static bool set_priority(struct solver_case *one, envm_str value)
@@ -155,8 +179,17 @@ static bool read_line(struct envm_arena *arena, struct solver_case *one, envm_st
     }
     if (envm_str_equal_c(word, "virtual"))
         return add_virtual(arena, one, rest);
-    if (envm_str_equal_c(word, "preferred"))
-        return add_preferred(arena, one, rest);
+    if (envm_str_equal_c(word, "preferred") || envm_str_equal_c(word, "installed") ||
+        envm_str_equal_c(word, "frozen"))
+        return add_present(arena, one, word, rest);
+    if (envm_str_equal_c(word, "resolution"))
+        return set_resolution(one, rest);
+    if (envm_str_equal_c(word, "exclude-newer"))
+        return envm_moment_parse(rest, 0, &one->exclude_newer_ms, NULL);
+    if (envm_str_equal_c(word, "pin")) {
+        envm_vec_push(&one->pins, rest);
+        return true;
+    }
     if (envm_str_equal_c(word, "priority"))
         return set_priority(one, rest);
     if (envm_str_equal_c(word, "timeout"))
@@ -217,6 +250,9 @@ void solver_case_release(struct solver_case *one)
     envm_vec_release(&one->records);
     envm_vec_release(&one->virtuals);
     envm_vec_release(&one->preferred);
+    envm_vec_release(&one->installed);
+    envm_vec_release(&one->frozen);
+    envm_vec_release(&one->pins);
     envm_vec_release(&one->specs);
 }
 
@@ -283,6 +319,36 @@ static void write_packages(struct envm_json_writer *w, const struct envm_solutio
     envm_json_close_array(w);
 }
 
+static void write_records(struct envm_json_writer *w, const char *key,
+                          const struct envm_package_record *records, size_t count)
+{
+    envm_json_key(w, key);
+    envm_json_open_array(w);
+    for (size_t i = 0; i < count; i++) {
+        envm_json_open_object(w);
+        envm_package_record_write_fields(w, &records[i]);
+        envm_json_field_str(w, "channel", records[i].channel);
+        envm_json_field_str(w, "url", records[i].url);
+        envm_json_close_object(w);
+    }
+    envm_json_close_array(w);
+}
+
+static void write_options(struct envm_json_writer *w, const struct solver_case *one)
+{
+    static const char *const resolutions[] = {"highest", "lowest-direct", "lowest"};
+
+    envm_json_field_cstr(w, "resolution", resolutions[one->resolution]);
+    envm_json_field_u64(w, "exclude_newer", one->exclude_newer_ms);
+    envm_json_key(w, "pins");
+    envm_json_open_array(w);
+    for (size_t i = 0; i < one->pins.count; i++)
+        envm_json_put_str(w, one->pins.items[i]);
+    envm_json_close_array(w);
+    write_records(w, "installed", one->installed.items, one->installed.count);
+    write_records(w, "frozen", one->frozen.items, one->frozen.count);
+}
+
 static void write_request(struct envm_json_writer *w, const struct solver_case *one)
 {
     static const char *const priorities[] = {"strict", "flexible", "disabled"};
@@ -327,6 +393,7 @@ bool solver_case_dump(const struct solver_case *one, const struct envm_solution 
     envm_json_writer_init(&w, &text, 1);
     envm_json_open_object(&w);
     write_request(&w, one);
+    write_options(&w, one);
     write_packages(&w, solution);
     envm_json_close_object(&w);
     snprintf(path, sizeof(path), "%s/case.json", directory);

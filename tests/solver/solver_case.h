@@ -20,8 +20,13 @@ struct solver_case {
     ENVM_VEC(struct case_record) records;
     ENVM_VEC(struct envm_package_record) virtuals;
     ENVM_VEC(struct envm_package_record) preferred;
+    ENVM_VEC(struct envm_package_record) installed;
+    ENVM_VEC(struct envm_package_record) frozen;
     ENVM_VEC(envm_str) specs;
+    ENVM_VEC(envm_str) pins;
     enum envm_channel_priority priority;
+    enum envm_resolution_mode resolution;
+    uint64_t exclude_newer_ms;
     bool add_pip;
     unsigned timeout_ms;
     bool expects_problem;

@@ -99,6 +99,39 @@ class Solutions(unittest.TestCase):
     def test_unneeded(self):
         self.assert_fault("nothing needs d-1.0-0", GOOD + [package("d", "1.0", "second")])
 
+    def test_pins(self):
+        self.assert_fault("b-1.5-0 does not meet the pin 'b <1'", GOOD,
+                          options={"pins": ["c 7.*", "b <1"]})
+        self.assert_fault("does not meet the pin 'b*[version=3]'", GOOD,
+                          options={"pins": ["b*[version=3]"]})
+        self.assertEqual(self.faults(GOOD, options={"pins": ["b 1.*", "nothing"]}), [])
+
+    def test_frozen(self):
+        frozen = dict(record("e", "1.0"), channel="first", subdir="linux-64")
+        options = {"frozen": [frozen]}
+        self.assert_fault("the frozen e-1.0-0 is not there", GOOD, options=options)
+        kept = GOOD + [package("e", "1.0")]
+        self.assertEqual(self.faults(kept, options=options), [])
+        frozen = dict(record("b", "1.4"), channel="first", subdir="linux-64")
+        self.assert_fault("b-1.5-0 is there instead of the frozen b-1.4-0", GOOD,
+                          options={"frozen": [frozen]})
+
+    def test_installed(self):
+        own = dict(record("b", "1.6"), channel="third", subdir="linux-64")
+        packages = [GOOD[0], package("b", "1.6", "third")]
+        self.assert_fault("b-1.6-0 is not in the repodata", packages)
+        self.assertEqual(self.faults(packages, options={"installed": [own]}), [])
+
+    def test_dates(self):
+        own = dict(record("b", "1.6"), channel="third", subdir="linux-64", timestamp=2000000000000)
+        packages = [GOOD[0], package("b", "1.6", "third")]
+        options = {"installed": [own], "exclude_newer": 1000000000000}
+        self.assertEqual(self.faults(packages, options=options), [])
+        check = check_solution.Checker([("third", {"b": [own]})], [], "strict", False,
+                                       {"exclude_newer": 1000000000000})
+        self.assertIn("b-1.6-0 is newer than is allowed",
+                      check.check(["b"], [package("b", "1.6", "third")]))
+
     def test_virtual_package_installed(self):
         self.assert_fault("is a virtual package", GOOD + [package("__glibc", "2.36")])
 

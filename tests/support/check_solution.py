@@ -328,12 +328,26 @@ def title(record):
     return f"{record['name']}-{record['version']}-{record.get('build', '')}"
 
 
+def same_file(a, b):
+    if a.get("sha256") and b.get("sha256"):
+        return a["sha256"] == b["sha256"]
+    return all(a.get(key) == b.get(key)
+               for key in ("name", "version", "build", "subdir", "channel"))
+
+
 class Checker:
-    def __init__(self, channels, virtual, priority="strict", add_pip=False):
+    """`options` may have pins (texts), installed and frozen (records) and exclude_newer (ms)."""
+
+    def __init__(self, channels, virtual, priority="strict", add_pip=False, options=None):
+        options = options or {}
         self.channels = channels  # [(name, records by name)]
         self.virtual = virtual
         self.priority = priority
         self.add_pip = add_pip
+        self.pins = options.get("pins", [])
+        self.frozen = options.get("frozen", [])
+        self.own = options.get("installed", []) + self.frozen
+        self.exclude_newer = options.get("exclude_newer", 0)
         self.faults = []
 
     def fault(self, text):
@@ -358,7 +372,10 @@ class Checker:
                 if file_name and file_name != record["fn"]:
                     continue
                 return record
-        return None
+        return next((record for record in self.own if same_file(record, package)), None)
+
+    def is_own(self, record):
+        return any(same_file(record, own) for own in self.own)
 
     def check(self, specs, packages):
         chosen = {}
@@ -382,8 +399,32 @@ class Checker:
             self.check_record(record, present)
         if self.priority == "strict":
             self.check_priority(specs, chosen)
+        self.check_pins(chosen)
+        self.check_frozen(chosen)
+        self.check_dates(chosen)
         self.check_reachable(specs, chosen)
         return self.faults
+
+    def check_pins(self, chosen):
+        for text in self.pins:
+            for name, record in chosen.items():
+                if match_text(spec(text).name, name) and not spec(text).matches(record):
+                    self.fault(f"{title(record)} does not meet the pin {text!r}")
+
+    def check_frozen(self, chosen):
+        for record in self.frozen:
+            found = chosen.get(record["name"].lower())
+            if found is None:
+                self.fault(f"the frozen {title(record)} is not there")
+            elif not same_file(found, record):
+                self.fault(f"{title(found)} is there instead of the frozen {title(record)}")
+
+    def check_dates(self, chosen):
+        for record in chosen.values():
+            date = record.get("timestamp", 0)
+            date = date if date > 253402300799 else date * 1000
+            if self.exclude_newer and date > self.exclude_newer and not self.is_own(record):
+                self.fault(f"{title(record)} is newer than is allowed")
 
     def check_request(self, want, present):
         if want.is_pattern():
@@ -414,8 +455,10 @@ class Checker:
                            f"{title(present[want.name])} is there")
 
     def check_priority(self, specs, chosen):
-        free = {spec(text).name for text in specs if spec(text).channel}
+        free = {spec(text).name for text in list(specs) + self.pins if spec(text).channel}
         for name, record in chosen.items():
+            if self.is_own(record):
+                continue
             first = next(channel for channel, records in self.channels if name in records)
             if name not in free and record["channel"] != first:
                 self.fault(f"{title(record)} comes from {record['channel']}, but {first} has the "
@@ -423,6 +466,7 @@ class Checker:
 
     def check_reachable(self, specs, chosen):
         queue = [name for name in chosen for text in specs if match_text(spec(text).name, name)]
+        queue += [record["name"] for record in self.frozen if record["name"] in chosen]
         seen = set(queue)
         while queue:
             for text in self.depends(chosen[queue.pop()]):
@@ -445,7 +489,7 @@ def parse_virtual(text):
 def check_case(directory):
     case = read_json(directory / "case.json")
     channels = [(name, load_channel(name, directory / name)) for name in case["channels"]]
-    checker = Checker(channels, case["virtual"], case["priority"], case.get("add_pip", False))
+    checker = Checker(channels, case["virtual"], case["priority"], case.get("add_pip", False), case)
     return checker.check(case["specs"], case["packages"])
 
 
