@@ -6,20 +6,36 @@
 #define ENVM_STORE_PACKAGE_CHECK_H
 
 #include "store/package_manifest.h"
+#include "store/package_store.h"
 
-enum envm_check_result {
-    ENVM_CHECK_INTACT,    /* every fingerprint matches */
-    ENVM_CHECK_REFRESHED, /* some did not, but the bytes are right: the manifest was corrected */
-    ENVM_CHECK_DAMAGED,
+struct envm_check_request {
+    int root_fd;                    /* of the tree */
+    struct envm_manifest *manifest; /* its fingerprints are renewed */
+    bool read_all;  /* read and hash every file; else only those whose fingerprint differs */
+    bool read_only; /* nothing on disk is mended: a layer, or only a look */
 };
 
-/* Compares each path of the manifest with the tree below root_fd: type, and for files size, mtime,
- * inode and mode. Where these differ (or always, with `read_all`) the file is read and hashed; if
- * it is right its fingerprint in `manifest` is renewed and a changed mode put back. *ret_why (in
- * the arena) tells what is damaged. ENVM_IO only when reading fails. */
-enum envm_code envm_package_check(struct envm_arena *arena, int root_fd,
-                                  struct envm_manifest *manifest, bool read_all,
-                                  enum envm_check_result *ret_result, envm_str *ret_why,
-                                  struct envm_error *err);
+struct envm_check_result {
+    bool refreshed;                  /* fingerprints were renewed: the manifest is worth saving */
+    bool complete;                   /* every file was read and hashed */
+    struct envm_store_fault *faults; /* what is damaged, in the order of the manifest */
+    size_t fault_count;
+    uint64_t files, bytes; /* that were read */
+};
+
+/* Compares each path of the manifest with the tree: type, and for files size, mtime, inode and
+ * mode. Where these differ (or always, with `read_all`) the file is read and hashed; if it is right
+ * its fingerprint in the manifest is renewed and a changed mode put back. The result lives in the
+ * arena. ENVM_IO only when looking fails for want of rights or descriptors. */
+enum envm_code envm_package_check(struct envm_arena *arena,
+                                  const struct envm_check_request *request,
+                                  struct envm_check_result *ret_result, struct envm_error *err);
+
+/* What is in the tree although the manifest does not name it, and what a tree without a manifest
+ * holds (`manifest` NULL: every file that something outside the tree links to). Appends to the
+ * result. */
+enum envm_code envm_package_check_extra(struct envm_arena *arena, int root_fd,
+                                        const struct envm_manifest *manifest,
+                                        struct envm_check_result *result, struct envm_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "conda/package_record.h"
 #include "store/package_container.h"
+#include "sys/clock.h"
 #include "sys/fs_atomic.h"
 #include "sys/fs_sweep.h"
 #include "sys/fs_temp.h"
@@ -119,6 +120,8 @@ static enum envm_code unpack(struct envm_store *store, const struct envm_package
     manifest->sha256 = archive->sha256;
     manifest->md5 = archive->md5;
     manifest->archive_size = archive->size;
+    manifest->url = record->url;
+    manifest->checked = envm_clock_now();
     collect_others(&entry->arena, &writer, manifest);
     return ENVM_OK;
 }
@@ -163,7 +166,7 @@ static enum envm_code publish(struct envm_store *store, struct work *work,
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     struct envm_store_place place = envm_store_place_of(&arena, &manifest->sha256);
 
-    ENVM_TRY(envm_fs_make_dirs(store->pkgs_fd, place.shard, 0755, err));
+    ENVM_TRY(envm_store_make_shard(store, place.shard, err));
     for (int i = 0; i < PUBLISH_TRIES; i++) {
         ENVM_TRY(publish_once(store, work, &place, manifest, err));
         if (!work->made)

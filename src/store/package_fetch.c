@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "codec/digest.h"
+#include "codec/url.h"
 #include "sys/fs_temp.h"
 
 #define SNIFF 512
@@ -100,12 +101,14 @@ static enum envm_code make_archive(struct envm_store *store, struct envm_store_a
     return envm_fs_unlink(store->run_fd, path, err);
 }
 
+/* Downloads one URL into the archive, which is emptied first. */
 static enum envm_code download(struct envm_store *store, const struct envm_package_record *record,
-                               struct envm_store_archive *archive, struct envm_error *err)
+                               envm_str url, struct envm_store_archive *archive,
+                               struct envm_error *err)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     struct arriving arriving = {.with_md5 = record->md5.known || !record->sha256.known};
-    struct envm_download request = {.url = record->url,
+    struct envm_download request = {.url = url,
                                     .has_expected_size = record->has_size,
                                     .expected_size = record->size,
                                     .label = record->file_name,
@@ -129,6 +132,38 @@ static enum envm_code download(struct envm_store *store, const struct envm_packa
     return code;
 }
 
+static bool rewind_archive(const struct envm_store_archive *archive)
+{
+    return ftruncate(archive->fd, 0) == 0 && lseek(archive->fd, 0, SEEK_SET) == 0;
+}
+
+/* Archives that other tools have downloaded. Only the sha256 says that a file is the right one, so
+ * without one nothing is taken; what does not fit is left alone, it is not envm's. */
+static bool take_from_folders(struct envm_store *store, const struct envm_package_record *record,
+                              struct envm_store_archive *archive)
+{
+    const struct envm_str_list *folders = &store->config.archive_folders;
+
+    if (!record->sha256.known || !envm_is_path_component(record->file_name))
+        return false;
+    for (size_t i = 0; i < folders->count; i++) {
+        ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+        envm_str path = envm_arena_printf(&arena, "%.*s/%.*s", ENVM_STR_ARGS(folders->items[i]),
+                                          ENVM_STR_ARGS(record->file_name));
+
+        if (envm_fs_user_kind(path.ptr) != ENVM_FS_FILE)
+            continue;
+        if (download(store, record, envm_url_from_path(&arena, path), archive, NULL) == ENVM_OK &&
+            compare_with_record(archive, record, NULL) == ENVM_OK)
+            return true;
+        envm_sink_log(store->config.sink, ENVM_LOG_DEBUG, "%s is not the package that is wanted",
+                      path.ptr);
+        if (!rewind_archive(archive))
+            return false;
+    }
+    return false;
+}
+
 static void free_archive(struct envm_store_archive **archive)
 {
     envm_store_archive_free(*archive);
@@ -146,7 +181,11 @@ enum envm_code envm_package_fetch(struct envm_store *store,
     archive->fd = -1;
     ENVM_TRY(check_policy(store, record, err));
     ENVM_TRY(make_archive(store, archive, err));
-    code = download(store, record, archive, err);
+    if (take_from_folders(store, record, archive)) {
+        *ret_archive = ENVM_TAKE(archive, NULL);
+        return ENVM_OK;
+    }
+    code = download(store, record, record->url, archive, err);
     if (code == ENVM_OK)
         code = compare_with_record(archive, record, err);
     if (code == ENVM_INTEGRITY)

@@ -60,6 +60,15 @@ static void add_index(struct envm_buf *out, const struct envm_package_record *in
     envm_buf_add_byte(out, '\n');
 }
 
+/* A URL is only told for people and for repairs: one that would break the form is left out. */
+static bool is_one_field(envm_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+            return false;
+    return text.len > 0;
+}
+
 void envm_manifest_write(const struct envm_manifest *manifest, struct envm_buf *out)
 {
     const struct envm_package_contents *contents = &manifest->contents;
@@ -72,6 +81,9 @@ void envm_manifest_write(const struct envm_manifest *manifest, struct envm_buf *
                     (unsigned long long)manifest->archive_size);
     envm_buf_printf(out, "digest\t%s\nnoarch\t%s\n", envm_sha256_hex(&contents->digest).text,
                     noarch_names[contents->noarch]);
+    envm_buf_printf(out, "checked\t%lld\n", (long long)manifest->checked);
+    if (is_one_field(manifest->url))
+        envm_buf_printf(out, "url\t%.*s\n", ENVM_STR_ARGS(manifest->url));
     add_index(out, manifest->index);
     add_list(out, "entry-point", contents->entry_points);
     add_list(out, "link-script", contents->link_scripts);
@@ -252,6 +264,10 @@ static bool read_line(struct reading *reading, envm_str line)
         envm_vec_push(&reading->link_scripts, envm_arena_str(reading->arena, rest));
     else if (envm_str_equal_c(key, "archive"))
         return read_archive_line(manifest, rest);
+    else if (envm_str_equal_c(key, "checked"))
+        return parse_time(rest, &manifest->checked);
+    else if (envm_str_equal_c(key, "url"))
+        manifest->url = envm_arena_str(reading->arena, rest);
     else if (envm_str_equal_c(key, "digest"))
         return envm_sha256_parse(rest, &manifest->contents.digest);
     else if (envm_str_equal_c(key, "noarch"))

@@ -19,6 +19,8 @@ struct envm_manifest {
     struct envm_sha256 sha256; /* of the archive */
     struct envm_md5 md5;
     uint64_t archive_size;
+    envm_str url;    /* where the archive came from, without credentials; "" when not known */
+    int64_t checked; /* when every byte of the tree was last read, seconds since the epoch */
     struct envm_package_record *index; /* info/index.json */
     struct envm_package_contents contents;
     struct envm_package_path *others; /* files and links that are not linked: info/, unlisted */

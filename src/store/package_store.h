@@ -5,9 +5,11 @@
  *     pkgs/<aa>/<sha256>/            extracted tree (files 0444/0555, directories 0755)
  *     pkgs/<aa>/<sha256>.manifest    contents with digests and stat fingerprints, own checksum line
  *     tmp/run-<random>/              what one process has in progress; swept when it is dead
+ *     .lock                          held for moments: see store/store_layout.h
  * The manifest is written first, the rename of the tree (RENAME_NOREPLACE) is the publication; an
  * orphan manifest is harmless. Several processes may work on one cache at a time, and every
- * function but new and free may be called from many threads.
+ * function but new and free may be called from many threads. Below the cache there may be layers:
+ * caches of the same layout that are read and never written. docs/internals/CACHE.md tells more.
  */
 #ifndef ENVM_STORE_PACKAGE_STORE_H
 #define ENVM_STORE_PACKAGE_STORE_H
@@ -18,16 +20,50 @@
 
 struct envm_store;
 
+/* One thing that is wrong with a cached package. */
+struct envm_store_fault {
+    envm_str path; /* in the package; "" when it is the entry as a whole */
+    envm_str what; /* "has other content" */
+    /* Of a damaged file: links > 1 means that others may hold the same inode. */
+    uint64_t links, device, inode;
+};
+
+/* A cached package that is not what it was. */
+struct envm_store_damage {
+    struct envm_sha256 sha256;
+    envm_str package; /* name-version-build; the hash when the manifest cannot be read */
+    envm_str layer;   /* of which cache: "" for the writable one */
+    const struct envm_store_fault *faults;
+    size_t fault_count;
+};
+
+/* A cache below the writable one. */
+struct envm_store_layer {
+    int cache_fd;  /* the caller's; must stay open */
+    envm_str path; /* for messages */
+};
+
 struct envm_store_config {
-    int cache_fd;                       /* cache root, the caller's; must stay open */
+    int cache_fd;                          /* cache root, the caller's; must stay open */
+    bool shared;                           /* other users may own the cache and write to it */
+    const struct envm_store_layer *layers; /* the caller's; asked in order when the cache has not */
+    size_t layer_count;
+    /* Folders that may hold archives by their file name, such as conda's pkgs: looked into before
+     * the network is asked; what is found there counts only with the right sha256. */
+    struct envm_str_list archive_folders;
+    bool full_sync; /* sync every file by itself when it is extracted (durability: full) */
     struct envm_downloader *downloader; /* the caller's; NULL: only find works */
     bool require_hashes;                /* refuse packages without sha256: ENVM_UNSAFE */
     bool verify_all; /* re-hash a cached entry before use, whatever its fingerprints say */
     const struct envm_sink *sink; /* may be NULL */
+    /* Told, from any thread and without locks, of an entry that was found damaged (and was removed,
+     * or passed over in a layer). May be NULL. */
+    void (*on_damage)(void *user, const struct envm_store_damage *damage);
+    void *user;
 };
 
-/* ENVM_UNSAFE when the cache directory belongs to another user (root excepted) or others may write
- * to it. Removes what dead processes left in tmp/. */
+/* ENVM_UNSAFE when the cache directory, or that of a layer, belongs to another user (root excepted)
+ * or others may write to it, unless it is `shared`. Removes what dead processes left in tmp/. */
 enum envm_code envm_store_new(const struct envm_store_config *config, struct envm_store **ret_store,
                               struct envm_error *err);
 void envm_store_free(struct envm_store *store);
@@ -48,9 +84,14 @@ struct envm_store_entry {
 void envm_store_entry_release(struct envm_store_entry *entry);
 ENVM_DEFINE_CLEANUP(envm_store_entry, struct envm_store_entry, envm_store_entry_release)
 
+/* A package whose files were all read this long ago is read again before it is used. */
+#define ENVM_STORE_RECHECK_SECONDS ((int64_t)7 * 86400)
+
 /* Only looks: *ret_found tells whether the package is there and passes the cheap check (manifest
- * checksum; size, mtime, inode and mode of every file; on a difference the file is re-hashed, and
- * the entry is discarded with a warning when it does not match). */
+ * checksum; size, mtime, inode and mode of every file). A file whose fingerprint differs is hashed
+ * once, and its fingerprint renewed when the bytes are right: a cache that a CI system restored has
+ * new inodes and times. After ENVM_STORE_RECHECK_SECONDS every file is hashed. An entry that does
+ * not match is discarded with a warning; one of a layer is passed over. */
 enum envm_code envm_store_find(struct envm_store *store, const struct envm_sha256 *sha256,
                                struct envm_store_entry *ret_entry, bool *ret_found,
                                struct envm_error *err);

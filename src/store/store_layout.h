@@ -2,6 +2,11 @@
  *
  * Directories of the cache: who may own it, where an entry lives, what is in progress. For the
  * other files of src/store only.
+ *
+ * Who uses the cache has a directory tmp/run-<random> with a lock that it holds as long as it
+ * lives. It is made while `.lock` is held (shared), for that moment only. Whoever wants to take
+ * packages away takes `.lock` exclusively and looks at the runs: when none but its own is alive,
+ * nobody has a package in hand, and nobody can begin to.
  */
 #ifndef ENVM_STORE_STORE_LAYOUT_H
 #define ENVM_STORE_STORE_LAYOUT_H
@@ -12,6 +17,8 @@
 struct envm_store {
     struct envm_store_config config;
     int pkgs_fd;
+    int *layer_fds;    /* pkgs of each layer; -1: it has none */
+    mode_t share_mode; /* bits that directories and locks get beyond the usual ones */
     int tmp_fd;
     int run_fd;                   /* tmp/run-<random>, this process's own */
     struct envm_relpath run;      /* its name in tmp */
@@ -23,6 +30,15 @@ struct envm_store {
  * can be closed. */
 enum envm_code envm_store_layout_open(struct envm_store *store, struct envm_error *err);
 void envm_store_layout_close(struct envm_store *store);
+
+/* Until it is dropped no other process has a package of the cache in hand. ENVM_LOCKED, naming one
+ * that does, after `timeout_ms`. Whoever opens the cache meanwhile waits, so it must be short. */
+enum envm_code envm_store_lock_alone(struct envm_store *store, unsigned timeout_ms,
+                                     struct envm_fs_lock *ret_lock, struct envm_error *err);
+
+/* Makes the directory of a shard. */
+enum envm_code envm_store_make_shard(struct envm_store *store, struct envm_relpath shard,
+                                     struct envm_error *err);
 
 /* Paths of an entry below pkgs_fd. */
 struct envm_store_place {
@@ -42,5 +58,10 @@ enum envm_code envm_store_lock(struct envm_store *store, const struct envm_store
 /* Takes an entry away: renamed out of sight, then deleted. Absent is fine. Call with the lock. */
 enum envm_code envm_store_discard(struct envm_store *store, const struct envm_store_place *place,
                                   struct envm_error *err);
+/* Only the first half: *ret_trash in the run directory (of length 0 when there was no tree) is
+ * deleted by the caller, or when the store is closed. */
+enum envm_code envm_store_hide(struct envm_store *store, const struct envm_store_place *place,
+                               struct envm_arena *arena, struct envm_relpath *ret_trash,
+                               struct envm_error *err);
 
 #endif
