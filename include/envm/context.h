@@ -33,6 +33,7 @@ struct envm_context_options {
     bool offline;                   /* no network: caches and local channels only */
     bool insecure;                  /* do not check TLS certificates */
     bool require_hashes;            /* refuse packages without a sha256 */
+    bool shared_cache;              /* the cache may belong to others, who may write to it */
     unsigned threads;               /* 0: the CPUs that may be used */
     struct envm_sink sink;
 };

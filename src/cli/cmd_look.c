@@ -14,7 +14,7 @@
 
 struct target_args {
     const char *name, *prefix, *against;
-    bool dry_run, yes;
+    bool dry_run, yes, cache;
 };
 
 #define AT(member) offsetof(struct target_args, member)
@@ -38,6 +38,8 @@ static const struct option_row verify_rows[] = {
     PREFIX_ROW,
     {0, "against", OPTION_TEXT, AT(against), "LOCK",
      "compare with this lock instead of the copy that the environment keeps"},
+    {0, "cache", OPTION_OPTIONAL, AT(cache), "[DIR]",
+     "check the package cache ($ENVM_CACHE, or DIR) instead of an environment"},
     END_ROW};
 static const struct option_row env_rows[] = {
     NAME_ROW,
@@ -353,6 +355,10 @@ static enum envm_code run_verify(struct cli *cli, void *values, struct envm_erro
     struct envm_verify_report report = {0};
     enum envm_code code;
 
+    if (args->cache) {
+        ENVM_TRY(envm_cli_choose_cache(cli, args->name, args->prefix, err));
+        return envm_cli_verify_cache(cli, false, err);
+    }
     ENVM_TRY(no_words(cli, err));
     ENVM_TRY(envm_cli_context(cli, err));
     code = envm_verify(cli->context, cli->memory, &target, args->against, &report, err);
@@ -368,13 +374,20 @@ static enum envm_code run_verify(struct cli *cli, void *values, struct envm_erro
 const struct command envm_cmd_verify = {
     .name = "verify",
     .summary = "read every byte of an environment back and compare",
-    .usage = "[-n NAME | -p PATH] [--against LOCK]",
-    .text = "Hashes every file, names what is missing, altered or belongs to nobody, compares with "
-            "the lock\n"
-            "that the environment was made from (or --against another one), and prints the tree "
-            "digest,\n"
-            "which is the same on every machine and at every path. Exit 10 on damage.",
-    .examples = "  envm verify -n science\n  envm verify -p ./env --against env.lock",
+    .usage = "[-n NAME | -p PATH] [--against LOCK] | --cache [DIR]",
+    .text =
+        "Hashes every file, names what is missing, altered or belongs to nobody, compares with "
+        "the lock\n"
+        "that the environment was made from (or --against another one), and prints the tree "
+        "digest,\n"
+        "which is the same on every machine and at every path. With --cache every file of the "
+        "package\n"
+        "cache is hashed instead, and the environments that hold damaged files are named. Exit 10 "
+        "on\n"
+        "damage.",
+    .examples =
+        "  envm verify -n science\n  envm verify -p ./env --against env.lock\n  envm verify "
+        "--cache",
     .rows = verify_rows,
     .args_size = sizeof(struct target_args),
     .run = run_verify,

@@ -15,6 +15,7 @@
 
 struct common_args {
     bool help, json, quiet, verbose, offline, no_config, insecure, require_hashes;
+    bool shared_cache;
     const char *root, *cache, *ca_bundle, *link_mode, *durability;
     unsigned threads;
 };
@@ -93,10 +94,16 @@ void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 
 /* A title and the items below it as notes; nothing when there are none. */
 void envm_cli_note_list(struct cli *cli, const char *title, struct envm_str_list list);
+/* Checks the package cache and prints what is wrong with it; `remove` takes it out. */
+enum envm_code envm_cli_verify_cache(struct cli *cli, bool remove, struct envm_error *err);
+/* For commands that check an environment or, with --cache [DIR], the cache: ENVM_USAGE when both
+ * are named. DIR is taken from the words. */
+enum envm_code envm_cli_choose_cache(struct cli *cli, const char *name, const char *prefix,
+                                     struct envm_error *err);
 
 extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
     envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,
     envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version, envm_cmd_search,
-    envm_cmd_tree, envm_cmd_why;
+    envm_cmd_tree, envm_cmd_why, envm_cmd_clean, envm_cmd_cache;
 
 #endif

@@ -52,6 +52,9 @@ static const struct config_key keys[] = {
     KEY(use_only_tar_bz2, KEY_BOOL, NULL, "false"),
     KEY(always_copy, KEY_BOOL, NULL, "false"),
     KEY(require_hashes, KEY_BOOL, NULL, "false"),
+    KEY(shared_cache, KEY_BOOL, NULL, "false"),
+    KEY(cache_layers, KEY_LIST, NULL, ""),
+    KEY(archive_folders, KEY_LIST, NULL, ""),
     KEY(remote_max_retries, KEY_NUMBER, NULL, "5"),
     KEY(remote_connect_timeout_secs, KEY_NUMBER, NULL, "15"),
     KEY(remote_read_timeout_secs, KEY_NUMBER, NULL, "30"),
@@ -68,7 +71,8 @@ static bool taken_from_condarc(const struct config_key *key)
     static const char *const own[] = {"link_mode",           "durability",
                                       "require_hashes",      "add_pip_as_python_dependency",
                                       "solver_timeout_secs", "solver_memory_mib",
-                                      "fetch_threads"};
+                                      "fetch_threads",       "shared_cache",
+                                      "cache_layers",        "archive_folders"};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (strcmp(own[i], key->name) == 0)

@@ -30,6 +30,9 @@ struct envm_config {
     bool use_only_tar_bz2;
     bool always_copy;
     bool require_hashes;
+    bool shared_cache;                    /* others may own the cache and write to it */
+    struct envm_str_list cache_layers;    /* caches below the writable one, read only */
+    struct envm_str_list archive_folders; /* where other tools keep archives */
     uint64_t remote_max_retries;
     uint64_t remote_connect_timeout_secs;
     uint64_t remote_read_timeout_secs;

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "codec/url.h"
+#include "env/holders.h"
 #include "lock/lockfile_explicit.h"
 #include "sys/fs.h"
 
@@ -151,6 +152,7 @@ static enum envm_code setup(struct envm_context *context,
                               &context->sink, config, err));
     config->offline |= options->offline;
     config->require_hashes |= options->require_hashes;
+    config->shared_cache |= options->shared_cache;
     config->link_mode = choose_text(context, options->link_mode,
                                     config->always_copy ? ENVM_STR("copy") : config->link_mode);
     config->durability = choose_text(context, options->durability, config->durability);
@@ -174,6 +176,7 @@ enum envm_code envm_context_new(const struct envm_context_options *options,
     context->sink = (struct envm_sink){
         .user = context, .log = sink_log, .progress = sink_progress, .cancelled = sink_cancelled};
     pthread_mutex_init(&context->sink_mutex, NULL);
+    pthread_mutex_init(&context->damage_mutex, NULL);
     code = setup(context, options, err);
     if (code != ENVM_OK) {
         envm_context_free(context);
@@ -194,7 +197,10 @@ void envm_context_free(struct envm_context *context)
     if (context->downloader)
         envm_downloader_free(context->downloader);
     envm_close_fd(&context->cache_fd);
+    for (size_t i = 0; i < context->layer_count; i++)
+        envm_close_fd(&context->layers[i].cache_fd);
     envm_vec_release(&context->credentials);
+    pthread_mutex_destroy(&context->damage_mutex);
     pthread_mutex_destroy(&context->sink_mutex);
     envm_arena_release(&context->arena);
     envm_free(context);
@@ -290,16 +296,73 @@ enum envm_code envm_context_gateway(struct envm_context *context, struct envm_ga
     return ENVM_OK;
 }
 
+/* "~/pkgs", "$SHARED/pkgs" or a path; absolute afterwards. */
+static enum envm_code configured_folder(struct envm_context *context, envm_str text,
+                                        envm_str *ret_path, struct envm_error *err)
+{
+    const char *home = home_directory(context);
+
+    text = envm_expand_variables(&context->arena, text, context->environment);
+    if (home && envm_str_starts_with(text, ENVM_STR("~/")))
+        text = envm_arena_printf(&context->arena, "%s%s", home, text.ptr + 1);
+    return envm_fs_absolute(&context->arena, text.ptr, ret_path, err);
+}
+
+/* A layer that cannot be opened (a share that is not mounted) is left out, with a warning. */
+static enum envm_code open_layers(struct envm_context *context, struct envm_error *err)
+{
+    const struct envm_str_list *list = &context->config.cache_layers;
+
+    context->layers = envm_arena_new_array(&context->arena, struct envm_store_layer, list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        struct envm_store_layer *layer = &context->layers[context->layer_count];
+        ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+
+        layer->cache_fd = -1;
+        ENVM_TRY_WRAP(configured_folder(context, list->items[i], &layer->path, err), err,
+                      "cache_layers");
+        if (envm_fs_open_root(layer->path.ptr, &layer->cache_fd, &failure) == ENVM_OK)
+            context->layer_count++;
+        else
+            envm_sink_warn(&context->sink, "the cache layer is left out: %s", failure.text);
+    }
+    return ENVM_OK;
+}
+
+static enum envm_code archive_folders(struct envm_context *context,
+                                      struct envm_str_list *ret_folders, struct envm_error *err)
+{
+    const struct envm_str_list *list = &context->config.archive_folders;
+    envm_str *items = envm_arena_new_array(&context->arena, envm_str, list->count);
+
+    for (size_t i = 0; i < list->count; i++)
+        ENVM_TRY_WRAP(configured_folder(context, list->items[i], &items[i], err), err,
+                      "archive_folders");
+    *ret_folders = (struct envm_str_list){items, list->count};
+    return ENVM_OK;
+}
+
 enum envm_code envm_context_store(struct envm_context *context, struct envm_store **ret_store,
                                   struct envm_error *err)
 {
     if (!context->store) {
         struct envm_store_config config = {.require_hashes = context->config.require_hashes,
-                                           .sink = &context->sink};
+                                           .shared = context->config.shared_cache,
+                                           .full_sync =
+                                               envm_str_equal_c(context->config.durability, "full"),
+                                           .verify_all = context->read_cached_packages,
+                                           .sink = &context->sink,
+                                           .on_damage = envm_tell_holders,
+                                           .user = context};
 
         ENVM_TRY(envm_context_downloader(context, &config.downloader, err));
         ENVM_TRY(envm_context_cache(context, true, err));
+        if (!context->layers)
+            ENVM_TRY(open_layers(context, err));
+        ENVM_TRY(archive_folders(context, &config.archive_folders, err));
         config.cache_fd = context->cache_fd;
+        config.layers = context->layers;
+        config.layer_count = context->layer_count;
         ENVM_TRY_WRAP(envm_store_new(&config, &context->store, err), err, "%s", context->cache.ptr);
     }
     *ret_store = context->store;

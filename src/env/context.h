@@ -32,6 +32,10 @@ struct envm_context {
     envm_str cache; /* absolute */
     int cache_fd;   /* -1 until opened, or where no cache can be written */
     bool cache_tried;
+    bool read_cached_packages;       /* set before the store is made: every cached file is hashed */
+    struct envm_store_layer *layers; /* opened with the store */
+    size_t layer_count;
+    pthread_mutex_t damage_mutex; /* one search for the holders of damaged files at a time */
     unsigned threads;
     bool insecure;
     const char *ca_bundle;

@@ -285,6 +285,11 @@ static enum envm_code visit(void *user, const struct envm_fs_entry *entry, bool 
     size_t cache_dir = cache_dir_length(entry->path);
 
     (void)err;
+    /* envm's own: a lock, a journal. */
+    if (envm_str_equal_c(entry->path, ".envm")) {
+        *skip = true;
+        return ENVM_OK;
+    }
     if (envm_str_equal_c(entry->path, "conda-meta")) {
         *skip = true;
         leave_out(verifier, entry->path);
