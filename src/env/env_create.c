@@ -114,7 +114,8 @@ static enum envm_code solve(struct creation *c, struct envm_record_list preferre
 {
     struct envm_resolution resolution = {0};
 
-    ENVM_TRY(envm_resolve(c->context, c->arena, &c->input, preferred, &resolution,
+    ENVM_TRY(envm_resolve(c->context, c->arena, &c->input,
+                          &(struct envm_resolve_state){.preferred = preferred}, &resolution,
                           &c->report->explanation, err));
     c->packages = resolution.packages;
     c->provenance = resolution.provenance;

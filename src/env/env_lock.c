@@ -124,7 +124,8 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
     ENVM_TRY(envm_input_read(l->context, l->arena, &l->options->request, envm_cstr(l->arena, name),
                              &input, err));
     ENVM_TRY(check_names(l, old, err));
-    ENVM_TRY_WRAP(envm_resolve(l->context, l->arena, &input, preferred(l, old), &resolution,
+    const struct envm_resolve_state state = {.preferred = preferred(l, old)};
+    ENVM_TRY_WRAP(envm_resolve(l->context, l->arena, &input, &state, &resolution,
                                &l->report->explanation, err),
                   err, "%.*s", ENVM_STR_ARGS(name));
     remember_specs(l, input.spec_texts);

@@ -110,8 +110,9 @@ static enum envm_code solve(struct reading *r, const struct envm_input *input,
     r->view.kind = ENVM_LOOK_SOLUTION;
     r->view.platform = input->platform;
     r->view.omitted_pip = input->omitted_pip;
-    ENVM_TRY(envm_resolve(r->context, r->arena, input, preferred, &resolution, &r->view.explanation,
-                          err));
+    ENVM_TRY(envm_resolve(r->context, r->arena, input,
+                          &(struct envm_resolve_state){.preferred = preferred}, &resolution,
+                          &r->view.explanation, err));
     records = envm_report_view(r->arena, resolution.packages);
     r->packages.records = (struct envm_record_list){
         envm_arena_copy(r->arena, records.items, records.count * sizeof(*records.items)),

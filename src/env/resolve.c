@@ -161,7 +161,7 @@ static enum envm_code load_channels(struct envm_context *context, struct envm_ar
 }
 
 enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *arena,
-                            const struct envm_input *input, struct envm_record_list preferred,
+                            const struct envm_input *input, const struct envm_resolve_state *state,
                             struct envm_resolution *ret_resolution,
                             struct envm_explanation *ret_explanation, struct envm_error *err)
 {
@@ -191,7 +191,11 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
         .specs = input->specs,
         .spec_count = input->spec_count,
         .virtual_packages = resolution.virtual_packages,
-        .preferred = preferred,
+        .preferred = state->preferred,
+        .installed = state->installed,
+        .frozen = state->frozen,
+        .pins = state->pins,
+        .pin_count = state->pin_count,
         .platform = input->platform,
         .add_pip = input->add_pip,
         .timeout_ms = (unsigned)(context->config.solver_timeout_secs > 86400

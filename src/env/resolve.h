@@ -23,9 +23,17 @@ enum envm_code envm_resolve_virtual(struct envm_context *context, struct envm_ar
                                     envm_str platform, struct envm_record_list *ret_records,
                                     struct envm_error *err);
 
-/* Solves. `preferred` are kept where possible. On ENVM_UNSATISFIABLE the explanation is filled. */
+/* What there is already; zero: nothing. As in struct envm_solve_request. */
+struct envm_resolve_state {
+    struct envm_record_list preferred, installed, frozen;
+    const struct envm_match_spec *const *pins; /* of the environment */
+    size_t pin_count;
+};
+
+/* Solves. What is there is kept as `state` says. On ENVM_UNSATISFIABLE the explanation is filled.
+ */
 enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *arena,
-                            const struct envm_input *input, struct envm_record_list preferred,
+                            const struct envm_input *input, const struct envm_resolve_state *state,
                             struct envm_resolution *ret_resolution,
                             struct envm_explanation *ret_explanation, struct envm_error *err);
 
