@@ -208,6 +208,36 @@ enum envm_code envm_fs_unlink(int dirfd, struct envm_relpath path, struct envm_e
     return ENVM_OK;
 }
 
+enum envm_code envm_fs_rmdir(int dirfd, struct envm_relpath path, bool *ret_removed,
+                             struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
+    int status = envm_beneath_place_open(dirfd, path, &place);
+
+    if (status == 0 && unlinkat(place.dirfd, place.leaf, AT_REMOVEDIR) != 0)
+        status = -errno;
+    *ret_removed = status == 0;
+    if (status == 0 || status == -ENOTEMPTY || status == -EEXIST || status == -ENOENT ||
+        status == -ENOTDIR || status == -EBUSY)
+        return ENVM_OK;
+    return envm_fs_fail_below(err, -status, "removing directory", path.s);
+}
+
+enum envm_code envm_fs_check_writable(int dirfd, struct envm_relpath path, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd)
+    int fd = envm_beneath_open(dirfd, path.s.ptr, O_PATH | O_DIRECTORY, 0);
+
+    if (fd < 0) {
+        int number = -ENVM_TAKE(fd, -1);
+
+        return envm_fs_fail_below(err, number, "opening directory", path.s);
+    }
+    if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
+        return envm_fs_fail_below(err, errno, "changing directory", path.s);
+    return ENVM_OK;
+}
+
 /* The two ends of a rename; on failure the error is made. */
 static enum envm_code open_ends(int from_dirfd, struct envm_relpath from, int to_dirfd,
                                 struct envm_relpath to, struct envm_beneath_place *ends,

@@ -74,6 +74,13 @@ enum envm_code envm_fs_stat(int dirfd, struct envm_relpath path, enum envm_fs_ki
 enum envm_code envm_fs_read_link(int dirfd, struct envm_relpath path, struct envm_arena *arena,
                                  envm_str *ret_target, struct envm_error *err);
 enum envm_code envm_fs_unlink(int dirfd, struct envm_relpath path, struct envm_error *err);
+/* Removes an empty directory. *ret_removed is false when it is not empty, not a directory or not
+ * there, or in use as a mount point: nothing happened then, and that is not an error. */
+enum envm_code envm_fs_rmdir(int dirfd, struct envm_relpath path, bool *ret_removed,
+                             struct envm_error *err);
+/* Whether entries of the directory may be made and removed by this process, as far as the kernel
+ * tells before it is tried: ENVM_IO when not. */
+enum envm_code envm_fs_check_writable(int dirfd, struct envm_relpath path, struct envm_error *err);
 enum envm_code envm_fs_rename(int from_dirfd, struct envm_relpath from, int to_dirfd,
                               struct envm_relpath to, struct envm_error *err);
 /* RENAME_NOREPLACE (link+unlink or check+rename where the kernel lacks it). *ret_existed tells that
