@@ -183,7 +183,7 @@ static enum envm_code link_item(struct linker *linker, struct envm_link_item *it
     int from_fd = -1;
     int to_fd = -1;
 
-    if (item->target.type == ENVM_PATH_DIRECTORY)
+    if (item->target.type == ENVM_PATH_DIRECTORY || item->lost)
         return ENVM_OK;
     if (!item->shared)
         ENVM_TRY(parent_fd(linker, &linker->to, item->target.path, &to_fd, err));
@@ -231,7 +231,8 @@ uint64_t envm_link_plan_bytes(const struct envm_link_plan *plan, bool all)
     for (size_t i = 0; i < plan->count; i++) {
         const struct envm_link_item *item = &plan->items[i];
 
-        if (!item->shared && item->target.type == ENVM_PATH_FILE && (all || item->copy))
+        if (!item->shared && !item->lost && item->target.type == ENVM_PATH_FILE &&
+            (all || item->copy))
             bytes += item->target.size;
     }
     return bytes;

@@ -101,22 +101,6 @@ static enum envm_code plan_entry_point(struct envm_arena *arena,
     return ENVM_OK;
 }
 
-bool envm_link_item_is_same(const struct envm_link_item *a, const struct envm_link_item *b)
-{
-    const struct envm_prefix_path *left = &a->target;
-    const struct envm_prefix_path *right = &b->target;
-
-    if (left->type != right->type)
-        return false;
-    if (left->type == ENVM_PATH_DIRECTORY)
-        return true;
-    if (left->type == ENVM_PATH_SYMLINK)
-        return envm_str_equal(left->link_target, right->link_target);
-    return left->executable == right->executable && left->file_mode == right->file_mode &&
-           envm_str_equal(left->placeholder, right->placeholder) &&
-           envm_sha256_equal(&left->sha256, &right->sha256);
-}
-
 /* Leaves each path once: a generated file hides the package's own, equal ones become one. */
 static enum envm_code merge_duplicates(struct envm_link_plan *plan, struct envm_error *err)
 {
@@ -131,7 +115,7 @@ static enum envm_code merge_duplicates(struct envm_link_plan *plan, struct envm_
             continue;
         }
         if (!(last->target.generated && !item->target.generated) &&
-            !envm_link_item_is_same(last, item)) {
+            !envm_prefix_path_is_same(&last->target, &item->target, false)) {
             ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
 
             envm_buf_add_escaped(&shown, item->target.path.s, 256);

@@ -15,6 +15,7 @@ struct envm_link_item {
     envm_str generated;                     /* its text with ENVM_GENERATED_PLACEHOLDER */
     bool copy;                              /* must never share an inode with the cache */
     bool shared; /* another package brings the same path and bytes: nothing is written */
+    bool lost;   /* another package's file stands at the path: nothing is written or recorded */
 };
 
 struct envm_link_plan {
@@ -34,9 +35,5 @@ struct envm_link_request {
 enum envm_code envm_link_plan_make(struct envm_arena *arena,
                                    const struct envm_link_request *request,
                                    struct envm_link_plan *ret_plan, struct envm_error *err);
-
-/* Whether two packages may both own the path: the same type, executable bit, and placeholder form
- * or link text. */
-bool envm_link_item_is_same(const struct envm_link_item *a, const struct envm_link_item *b);
 
 #endif

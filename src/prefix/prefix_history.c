@@ -27,22 +27,35 @@ static void add_literal(struct envm_buf *out, envm_str text)
     envm_buf_add_byte(out, '\'');
 }
 
-static void add_packages(const struct envm_history_block *block, struct envm_arena *arena,
-                         struct envm_buf *out)
+static void add_packages(char sign, const struct envm_package_record *const *records, size_t count,
+                         struct envm_arena *arena, struct envm_buf *out)
 {
     const struct envm_package_record **sorted =
-        envm_arena_new_array(arena, const struct envm_package_record *, block->linked_count);
+        envm_arena_new_array(arena, const struct envm_package_record *, count);
 
-    if (block->linked_count == 0)
+    if (count == 0)
         return;
-    memcpy(sorted, block->linked, block->linked_count * sizeof(*sorted));
-    qsort(sorted, block->linked_count, sizeof(*sorted), envm_package_record_compare_name);
-    for (size_t i = 0; i < block->linked_count; i++) {
+    memcpy(sorted, records, count * sizeof(*sorted));
+    qsort(sorted, count, sizeof(*sorted), envm_package_record_compare_name);
+    for (size_t i = 0; i < count; i++) {
         envm_str stem = envm_package_record_stem(arena, sorted[i]);
 
-        envm_buf_printf(out, "+%.*s/%.*s::%.*s\n", ENVM_STR_ARGS(sorted[i]->channel),
+        envm_buf_printf(out, "%c%.*s/%.*s::%.*s\n", sign, ENVM_STR_ARGS(sorted[i]->channel),
                         ENVM_STR_ARGS(sorted[i]->subdir), ENVM_STR_ARGS(stem));
     }
+}
+
+static void add_specs(const char *title, struct envm_str_list specs, struct envm_arena *arena,
+                      struct envm_buf *out)
+{
+    if (specs.count == 0)
+        return;
+    envm_buf_printf(out, "# %s specs: [", title);
+    for (size_t i = 0; i < specs.count; i++) {
+        envm_buf_add_cstr(out, i ? ", " : "");
+        add_literal(out, envm_url_redact(arena, specs.items[i]));
+    }
+    envm_buf_add_cstr(out, "]\n");
 }
 
 void envm_history_write(const struct envm_history_block *block, struct envm_buf *out)
@@ -61,15 +74,10 @@ void envm_history_write(const struct envm_history_block *block, struct envm_buf 
         envm_buf_add_byte(out, '\n');
     }
     envm_buf_add_cstr(out, "# envm version: " ENVM_VERSION "\n");
-    add_packages(block, &arena, out);
-    if (block->update_specs.count == 0)
-        return;
-    envm_buf_add_cstr(out, "# update specs: [");
-    for (size_t i = 0; i < block->update_specs.count; i++) {
-        envm_buf_add_cstr(out, i ? ", " : "");
-        add_literal(out, envm_url_redact(&arena, block->update_specs.items[i]));
-    }
-    envm_buf_add_cstr(out, "]\n");
+    add_packages('-', block->unlinked, block->unlinked_count, &arena, out);
+    add_packages('+', block->linked, block->linked_count, &arena, out);
+    add_specs("update", block->update_specs, &arena, out);
+    add_specs("remove", block->remove_specs, &arena, out);
 }
 
 void envm_state_write(const struct envm_environment_variable *variables, size_t count,

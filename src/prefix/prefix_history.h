@@ -17,11 +17,14 @@ struct envm_history_block {
     envm_str command_line; /* "" leaves the line out */
     const struct envm_package_record *const *linked;
     size_t linked_count;
+    const struct envm_package_record *const *unlinked;
+    size_t unlinked_count;
     struct envm_str_list update_specs; /* none: no line */
+    struct envm_str_list remove_specs; /* none: no line */
 };
 
-/* Appends one action block. Secrets of URLs in the command line and in the specs are redacted and
- * line breaks become spaces; lines of packages are sorted by name. */
+/* Appends one action block: removed packages first. Secrets of URLs in the command line and in the
+ * specs are redacted and line breaks become spaces; lines of packages are sorted by name. */
 void envm_history_write(const struct envm_history_block *block, struct envm_buf *out);
 
 /* What was asked for over the life of an environment, from the "# update specs: [...]" lines of its

@@ -244,10 +244,9 @@ static void read_link(struct record_reader *reader)
     }
 }
 
-static void read_specs(struct record_reader *reader)
+static void read_texts(struct record_reader *reader, struct envm_str_list *list)
 {
     ENVM_VEC(envm_str) specs = {0};
-    struct envm_str_list *list = &reader->record->requested_specs;
 
     if (envm_json_peek(&reader->json) != ENVM_JSON_ARRAY) {
         envm_json_skip(&reader->json, NULL);
@@ -284,6 +283,8 @@ static void read_own_keys(struct record_reader *reader, envm_str *ret_channel)
             envm_json_string(&reader->json, reader->arena, ret_channel);
         else if (envm_str_equal_c(key, "digest"))
             envm_json_string(&reader->json, reader->arena, &reader->record->package_digest);
+        else if (envm_str_equal_c(key, "lost") && reader->paths)
+            read_texts(reader, &reader->record->lost);
         else
             envm_json_skip(&reader->json, NULL);
     }
@@ -309,7 +310,7 @@ static void read_keys(struct record_reader *reader, struct envm_package_record *
         else if (envm_str_equal_c(key, "link"))
             read_link(reader);
         else if (envm_str_equal_c(key, "requested_specs"))
-            read_specs(reader);
+            read_texts(reader, &record->requested_specs);
         else if (envm_str_equal_c(key, "requested_spec"))
             read_old_spec(reader, &old_spec);
         else if (envm_str_equal_c(key, "files"))

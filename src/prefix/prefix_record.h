@@ -35,10 +35,12 @@ struct envm_prefix_record {
     struct envm_prefix_path *paths; /* sorted by path */
     size_t path_count;
     struct envm_str_list requested_specs;
-    envm_str link_source;  /* where the cached package lies; informative, as conda writes it */
-    envm_str archive_path; /* where its archive lies or would lie; informative */
-    int link_type;         /* 1 hardlink, 3 copy */
-    bool by_envm;          /* has envm's own keys: executable bits and link texts are known */
+    envm_str link_source;      /* where the cached package lies; informative, as conda writes it */
+    envm_str archive_path;     /* where its archive lies or would lie; informative */
+    int link_type;             /* 1 hardlink, 3 copy */
+    struct envm_str_list lost; /* paths that it brings, where another package's file stands instead
+                                  (--clobber): not in `paths`; sorted. envm's own key */
+    bool by_envm;              /* has envm's own keys: executable bits and link texts are known */
     envm_str
         package_digest; /* "sha256:…": Merkle root of the package in this prefix, envm's own key */
 };
@@ -56,6 +58,22 @@ enum envm_code envm_prefix_record_read(struct envm_arena *arena, envm_str json,
 enum envm_code envm_prefix_record_read_parts(struct envm_arena *arena, envm_str json, bool paths,
                                              struct envm_prefix_record *ret_record,
                                              struct envm_error *err);
+
+/* conda-meta/NAME-VERSION-BUILD.json, in the arena. ENVM_UNSAFE when that is no file name. */
+enum envm_code envm_prefix_record_path(struct envm_arena *arena,
+                                       const struct envm_package_record *record,
+                                       struct envm_relpath *ret_path, struct envm_error *err);
+
+/* The text of a record with other requested specs; everything else, what envm does not know too, is
+ * kept as it is. ENVM_DAMAGED when it is not a JSON object. */
+enum envm_code envm_prefix_record_set_specs(envm_str json, struct envm_str_list specs,
+                                            struct envm_buf *out, struct envm_error *err);
+
+/* Whether two packages may both own the path: the same type, executable bit, and placeholder form
+ * or link text. With `loose` what one of them does not know (records of other tools) is not
+ * compared. */
+bool envm_prefix_path_is_same(const struct envm_prefix_path *a, const struct envm_prefix_path *b,
+                              bool loose);
 
 struct envm_prefix_record_list {
     struct envm_prefix_record **items; /* sorted by name */

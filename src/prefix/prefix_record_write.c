@@ -3,6 +3,8 @@
 
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "base/error.h"
+#include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "conda/package_record.h"
 
@@ -144,6 +146,8 @@ void envm_prefix_record_write(const struct envm_prefix_record *record, struct en
     envm_json_open_object(w);
     envm_json_field_str(w, "channel", record->record->channel);
     envm_json_field_str(w, "digest", record->package_digest);
+    if (record->lost.count > 0)
+        envm_json_field_list(w, "lost", record->lost);
     envm_json_close_object(w);
     envm_json_field_str(w, "extracted_package_dir", record->link_source);
     envm_json_field_str(w, "fn", record->record->file_name);
@@ -160,4 +164,69 @@ void envm_prefix_record_write(const struct envm_prefix_record *record, struct en
     write_paths(w, record);
     envm_json_close_object(w);
     envm_buf_add_byte(out, '\n');
+}
+
+enum envm_code envm_prefix_record_path(struct envm_arena *arena,
+                                       const struct envm_package_record *record,
+                                       struct envm_relpath *ret_path, struct envm_error *err)
+{
+    envm_str file = envm_arena_printf(arena, "%.*s.json",
+                                      ENVM_STR_ARGS(envm_package_record_stem(arena, record)));
+
+    if (!envm_is_path_component(file))
+        return envm_fail(err, ENVM_UNSAFE, "the package's name cannot be a file name");
+    return envm_relpath_join(arena, ENVM_RELPATH("conda-meta"), file, ret_path, err);
+}
+
+enum envm_code envm_prefix_record_set_specs(envm_str json, struct envm_str_list specs,
+                                            struct envm_buf *out, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_json_reader reader;
+    struct envm_json_writer writer;
+    envm_str key;
+    envm_str value;
+
+    envm_json_init(&reader, json);
+    envm_json_writer_init(&writer, out, 2);
+    envm_json_open_object(&writer);
+    envm_json_begin_object(&reader);
+    while (envm_json_next_key(&reader, &arena, &key)) {
+        if (!envm_json_skip(&reader, &value) || envm_str_equal_c(key, "requested_spec") ||
+            envm_str_equal_c(key, "requested_specs"))
+            continue;
+        envm_json_key_str(&writer, key);
+        envm_json_put_raw(&writer, value);
+    }
+    if (envm_json_end(&reader, err) != ENVM_OK) {
+        if (err)
+            err->code = ENVM_DAMAGED;
+        return ENVM_DAMAGED;
+    }
+    if (specs.count > 0)
+        envm_json_field_str(&writer, "requested_spec", specs.items[0]);
+    envm_json_field_list(&writer, "requested_specs", specs);
+    envm_json_close_object(&writer);
+    envm_buf_add_byte(out, '\n');
+    return ENVM_OK;
+}
+
+static bool is_same_digest(const struct envm_sha256 *a, const struct envm_sha256 *b, bool loose)
+{
+    return envm_sha256_equal(a, b) || (loose && (!a->known || !b->known));
+}
+
+bool envm_prefix_path_is_same(const struct envm_prefix_path *a, const struct envm_prefix_path *b,
+                              bool loose)
+{
+    if (a->type != b->type)
+        return false;
+    if (a->type == ENVM_PATH_DIRECTORY)
+        return true;
+    if (a->type == ENVM_PATH_SYMLINK)
+        return envm_str_equal(a->link_target, b->link_target) ||
+               (loose && (a->link_target.len == 0 || b->link_target.len == 0));
+    return (loose || a->executable == b->executable) && a->file_mode == b->file_mode &&
+           envm_str_equal(a->placeholder, b->placeholder) &&
+           is_same_digest(&a->sha256, &b->sha256, loose);
 }
