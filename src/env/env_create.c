@@ -341,7 +341,8 @@ static enum envm_code take_specs_from_lock(struct creation *c, struct envm_error
     return ENVM_OK;
 }
 
-static struct envm_lockfile compose(struct creation *c, const struct envm_create_result *result)
+static struct envm_lockfile compose(struct creation *c,
+                                    const struct envm_transaction_result *result)
 {
     struct envm_lock_block block = {
         .platform = c->input.platform,
@@ -360,7 +361,7 @@ static struct envm_lockfile compose(struct creation *c, const struct envm_create
                              &block);
 }
 
-static enum envm_code tree_differs(struct creation *c, const struct envm_create_result *result,
+static enum envm_code tree_differs(struct creation *c, const struct envm_transaction_result *result,
                                    struct envm_error *err)
 {
     (void)envm_fail(err, ENVM_INTEGRITY,
@@ -373,7 +374,7 @@ static enum envm_code tree_differs(struct creation *c, const struct envm_create_
 }
 
 /* Everything is in place, nothing is visible: the last chance to refuse. */
-static enum envm_code finish(void *user, const struct envm_create_result *result,
+static enum envm_code finish(void *user, const struct envm_transaction_result *result,
                              envm_str *ret_lock_text, struct envm_error *err)
 {
     struct creation *c = user;
@@ -393,13 +394,13 @@ static enum envm_code finish(void *user, const struct envm_create_result *result
     return ENVM_OK;
 }
 
-static struct envm_create_package *plan_packages(struct creation *c)
+static struct envm_transaction_package *plan_packages(struct creation *c)
 {
-    struct envm_create_package *packages =
-        envm_arena_new_array(c->arena, struct envm_create_package, c->packages.count);
+    struct envm_transaction_package *packages =
+        envm_arena_new_array(c->arena, struct envm_transaction_package, c->packages.count);
 
     for (size_t i = 0; i < c->packages.count; i++)
-        packages[i] = (struct envm_create_package){
+        packages[i] = (struct envm_transaction_package){
             .record = c->packages.items[i],
             .requested_specs = requested_specs(c, c->packages.items[i]),
         };
@@ -410,10 +411,11 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
 {
     const struct envm_config *config = &c->context->config;
     struct variables variables = wanted_variables(c);
-    struct envm_create_result result = {0};
+    struct envm_transaction_result result = {0};
     struct envm_store *store;
-    const struct envm_create_plan plan = {
-        .prefix = c->report->prefix,
+    const struct envm_create_target place = {.prefix = c->report->prefix,
+                                             .replace = c->options->force || c->options->sync};
+    const struct envm_transaction_plan plan = {
         .platform = c->input.platform,
         .packages = plan_packages(c),
         .package_count = c->packages.count,
@@ -421,7 +423,6 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .variable_count = variables.count,
         .update_specs = c->input.spec_texts,
         .command_line = envm_str_from(c->options->command_line),
-        .replace = c->options->force || c->options->sync,
         .verify = c->options->verify,
         .link_mode = envm_link_mode_from(config->link_mode),
         .durability = envm_durability_from(config->durability),
@@ -430,7 +431,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
     };
 
     ENVM_TRY(envm_context_store(c->context, &store, err));
-    ENVM_TRY(envm_transaction_create(c->arena, store, &plan, finish, c, &result, err));
+    ENVM_TRY(envm_transaction_create(c->arena, store, &place, &plan, finish, c, &result, err));
     c->report->tree = result.tree;
     c->report->downloaded = result.downloaded;
     c->report->skipped_scripts = result.skipped_scripts;
@@ -465,7 +466,7 @@ static enum envm_code write_lock_of_existing(struct creation *c, struct envm_err
     ENVM_CLEANUP(envm_fd) int fd = -1;
     struct envm_lockfile kept = {0};
     struct envm_lock_platform *platform;
-    struct envm_create_result result = {
+    struct envm_transaction_result result = {
         .records = envm_arena_new_array(c->arena, struct envm_package_record *, c->packages.count)};
     struct envm_lockfile lock;
 

@@ -7,23 +7,25 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/utf8.h"
-#include "base/vec.h"
 #include "conda/package_record.h"
-#include "prefix/environment_digest.h"
 #include "prefix/prefix_history.h"
 #include "prefix/prefix_verify.h"
 #include "sys/clock.h"
+#include "txn/transaction_clobber.h"
 #include "txn/transaction_package.h"
-
-#define FETCH_THREADS 8
+#include "txn/transaction_target.h"
 
 struct creation {
     struct envm_arena *arena;
-    const struct envm_create_plan *plan;
+    const struct envm_create_target *place;
+    const struct envm_transaction_plan *plan;
     struct envm_target target;
-    struct envm_create_state state;
+    struct envm_link_place link_place;
+    struct envm_package_pool pool;
+    struct envm_path_registry registry;
     struct envm_package_job *jobs; /* in the order of the plan */
-    struct envm_create_result result;
+    struct envm_package_job **order;
+    struct envm_transaction_result result;
 };
 
 static void creation_release(struct creation *creation)
@@ -31,33 +33,17 @@ static void creation_release(struct creation *creation)
     for (size_t i = 0; creation->jobs && i < creation->plan->package_count; i++)
         envm_package_job_release(&creation->jobs[i]);
     envm_free(creation->jobs);
-    envm_create_state_release(&creation->state);
+    envm_free(creation->order);
+    envm_path_registry_release(&creation->registry);
+    envm_package_pool_release(&creation->pool);
     envm_target_release(&creation->target);
 }
 ENVM_DEFINE_CLEANUP(creation, struct creation, creation_release)
 
-static const struct envm_package_record *find_python(const struct envm_create_plan *plan)
-{
-    for (size_t i = 0; i < plan->package_count; i++) {
-        if (envm_str_equal_c(plan->packages[i].record->name, "python"))
-            return plan->packages[i].record;
-    }
-    return NULL;
-}
-
-static enum envm_code learn_python(struct creation *creation, struct envm_error *err)
-{
-    const struct envm_package_record *record = find_python(creation->plan);
-
-    return record ? envm_python_from_record(creation->arena, record, creation->plan->platform,
-                                            &creation->state.python, err)
-                  : ENVM_OK;
-}
-
 /* The archives' sizes are the least that has to fit. */
 static enum envm_code check_space(struct creation *creation, struct envm_error *err)
 {
-    const struct envm_create_plan *plan = creation->plan;
+    const struct envm_transaction_plan *plan = creation->plan;
     uint64_t needed = 0;
     uint64_t available = 0;
 
@@ -73,62 +59,19 @@ static enum envm_code check_space(struct creation *creation, struct envm_error *
     (void)envm_fail(
         err, ENVM_IO,
         "the packages need more than %.1f MB, %.1f MB are free on the file system of %.*s",
-        (double)needed / 1e6, (double)available / 1e6, ENVM_STR_ARGS(plan->prefix));
+        (double)needed / 1e6, (double)available / 1e6, ENVM_STR_ARGS(creation->place->prefix));
     return envm_error_hint(err, ENVM_IO, "free some space, or choose another path");
 }
 
-static int compare_size(const void *a, const void *b)
+/* Runs on the pool. */
+static enum envm_code install_package(void *argument, struct envm_error *err)
 {
-    const struct envm_package_job *const *left = a;
-    const struct envm_package_job *const *right = b;
-    uint64_t left_size = (*left)->package->record->size;
-    uint64_t right_size = (*right)->package->record->size;
+    struct envm_package_job *job = argument;
+    struct creation *creation = job->pool->user;
 
-    if (left_size != right_size)
-        return left_size > right_size ? -1 : 1;
-    return (*left)->index < (*right)->index ? -1 : 1;
-}
-
-/* Long downloads first, so that the last one to end is a short one. */
-static void queue_jobs(struct creation *creation, struct envm_workers *fetchers)
-{
-    size_t count = creation->plan->package_count;
-    ENVM_CLEANUP(envm_heap)
-    struct envm_package_job **order = envm_alloc_zero(count + 1, sizeof(struct envm_package_job *));
-
-    for (size_t i = 0; i < count; i++) {
-        creation->jobs[i].state = &creation->state;
-        creation->jobs[i].package = &creation->plan->packages[i];
-        creation->jobs[i].index = i;
-        order[i] = &creation->jobs[i];
-    }
-    qsort(order, count, sizeof(struct envm_package_job *), compare_size);
-    for (size_t i = 0; i < count; i++)
-        envm_workers_add(fetchers, 0, envm_package_job_fetch, order[i]);
-}
-
-static enum envm_code run_jobs(struct creation *creation, struct envm_error *err)
-{
-    struct envm_workers *fetchers = NULL;
-    ENVM_CLEANUP(envm_error) struct envm_error second = {0};
-    enum envm_code code;
-    enum envm_code cpu_code;
-    size_t count = creation->plan->package_count;
-
-    ENVM_TRY(envm_workers_start(creation->plan->threads, &creation->state.cpu, err));
-    code = envm_workers_start(count < FETCH_THREADS ? (unsigned)(count ? count : 1) : FETCH_THREADS,
-                              &fetchers, err);
-    if (code == ENVM_OK) {
-        queue_jobs(creation, fetchers);
-        code = envm_workers_finish(fetchers, err);
-    }
-    if (code != ENVM_OK) {
-        envm_create_state_stop(&creation->state);
-        (void)envm_workers_finish(creation->state.cpu, &second);
-        return code;
-    }
-    cpu_code = envm_workers_finish(creation->state.cpu, err);
-    return cpu_code;
+    ENVM_TRY(envm_package_job_plan(job, err));
+    ENVM_TRY(envm_path_registry_claim(&creation->registry, job->index, &job->plan, err));
+    return envm_package_job_link(job, &creation->link_place, err);
 }
 
 static int compare_job_names(const void *a, const void *b)
@@ -139,29 +82,6 @@ static int compare_job_names(const void *a, const void *b)
     return envm_package_record_compare_name(&(*left)->record, &(*right)->record);
 }
 
-static int compare_conflicts(const void *a, const void *b)
-{
-    return envm_str_compare(((const struct envm_path_conflict *)a)->path,
-                            ((const struct envm_path_conflict *)b)->path);
-}
-
-static enum envm_code fail_clobber(struct creation *creation,
-                                   const struct envm_path_registry *registry,
-                                   struct envm_package_job *const *order, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
-    const struct envm_path_conflict *conflict = &registry->conflicts.items[0];
-    envm_str first = envm_package_record_stem(creation->arena, order[conflict->first]->record);
-    envm_str second = envm_package_record_stem(creation->arena, order[conflict->second]->record);
-
-    envm_buf_add_escaped(&shown, conflict->path, 256);
-    (void)envm_fail(err, ENVM_CLOBBER, "'%s' comes from both %.*s and %.*s, %s (%zu such path%s)",
-                    envm_buf_str(&shown).ptr, ENVM_STR_ARGS(first), ENVM_STR_ARGS(second),
-                    conflict->reason, registry->conflicts.count,
-                    registry->conflicts.count == 1 ? "" : "s");
-    return envm_error_hint(err, ENVM_CLOBBER, "one of the two packages has to go");
-}
-
 /* Which conflict was met first depended on the threads: look again in the order of names. */
 static enum envm_code report_clobbers(struct creation *creation, struct envm_error *err)
 {
@@ -169,60 +89,19 @@ static enum envm_code report_clobbers(struct creation *creation, struct envm_err
     ENVM_CLEANUP(envm_path_registry) struct envm_path_registry registry;
     ENVM_CLEANUP(envm_heap)
     struct envm_package_job **order = envm_alloc_zero(count + 1, sizeof(struct envm_package_job *));
+    ENVM_CLEANUP(envm_heap) envm_str *stems = envm_alloc_zero(count + 1, sizeof(envm_str));
 
     envm_path_registry_init(&registry, -1);
     for (size_t i = 0; i < count; i++)
         order[i] = &creation->jobs[i];
     qsort(order, count, sizeof(struct envm_package_job *), compare_job_names);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        stems[i] = envm_package_record_stem(creation->arena, order[i]->record);
         ENVM_TRY(envm_path_registry_claim(&registry, i, &order[i]->plan, err));
+    }
     if (registry.conflicts.count == 0)
         return envm_fail(err, ENVM_INTERNAL, "a conflict between packages was seen only once");
-    qsort(registry.conflicts.items, registry.conflicts.count, sizeof(struct envm_path_conflict),
-          compare_conflicts);
-    return fail_clobber(creation, &registry, order, err);
-}
-
-static void collect_scripts(struct creation *creation)
-{
-    ENVM_VEC(envm_str) scripts = {0};
-
-    for (size_t i = 0; i < creation->plan->package_count; i++) {
-        const struct envm_package_job *job = &creation->jobs[i];
-
-        for (size_t j = 0; j < job->entry.contents->link_scripts.count; j++)
-            envm_vec_push(
-                &scripts,
-                envm_arena_printf(creation->arena, "%.*s: %.*s", ENVM_STR_ARGS(job->record->name),
-                                  ENVM_STR_ARGS(job->entry.contents->link_scripts.items[j])));
-    }
-    if (scripts.count > 1)
-        qsort(scripts.items, scripts.count, sizeof(envm_str), envm_str_compare_qsort);
-    creation->result.skipped_scripts.count = scripts.count;
-    creation->result.skipped_scripts.items =
-        envm_arena_copy(creation->arena, scripts.items, scripts.count * sizeof(envm_str));
-    envm_vec_release(&scripts);
-}
-
-static void collect_result(struct creation *creation)
-{
-    size_t count = creation->plan->package_count;
-    struct envm_create_result *result = &creation->result;
-    struct envm_package_root *roots =
-        envm_arena_new_array(creation->arena, struct envm_package_root, count);
-
-    result->records = envm_arena_new_array(creation->arena, struct envm_package_record *, count);
-    for (size_t i = 0; i < count; i++) {
-        const struct envm_package_job *job = &creation->jobs[i];
-
-        result->records[i] = envm_package_record_copy(creation->arena, job->record);
-        result->downloaded += !job->entry.was_cached;
-        roots[i].name = result->records[i]->name;
-        roots[i].stem = envm_package_record_stem(creation->arena, job->record);
-        roots[i].root = job->digest;
-    }
-    result->tree = envm_environment_digest(roots, count);
-    collect_scripts(creation);
+    return envm_path_registry_fail(&registry, stems, err);
 }
 
 static enum envm_code read_back(struct creation *creation, struct envm_error *err)
@@ -230,7 +109,7 @@ static enum envm_code read_back(struct creation *creation, struct envm_error *er
     struct envm_verify_result found = {0};
 
     ENVM_TRY(envm_prefix_verify(creation->arena, creation->target.staging_fd,
-                                creation->plan->prefix, creation->plan->threads, &found, err));
+                                creation->place->prefix, creation->plan->threads, &found, err));
     if (found.finding_count > 0) {
         const struct envm_finding *finding = &found.findings[0];
         ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
@@ -260,7 +139,7 @@ static enum envm_code write_meta(struct creation *creation, struct envm_relpath 
 static enum envm_code write_metadata(struct creation *creation, envm_str lock_text,
                                      struct envm_error *err)
 {
-    const struct envm_create_plan *plan = creation->plan;
+    const struct envm_transaction_plan *plan = creation->plan;
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
     struct envm_history_block block = {
         .time = envm_clock_now(),
@@ -282,52 +161,69 @@ static enum envm_code write_metadata(struct creation *creation, envm_str lock_te
 
 static enum envm_code build(struct creation *creation, struct envm_error *err)
 {
+    const struct envm_transaction_plan *plan = creation->plan;
     struct envm_progress event = {.kind = ENVM_PROGRESS_PHASE, .name = ENVM_STR("install")};
 
-    envm_sink_progress(creation->plan->sink, &event);
+    envm_sink_progress(plan->sink, &event);
     event.kind = ENVM_PROGRESS_TOTAL;
-    event.total = creation->plan->package_count;
-    envm_sink_progress(creation->plan->sink, &event);
+    event.total = plan->package_count;
+    envm_sink_progress(plan->sink, &event);
     ENVM_TRY(check_space(creation, err));
-    ENVM_TRY(learn_python(creation, err));
-    ENVM_TRY(run_jobs(creation, err));
-    if (creation->state.registry.conflicts.count > 0)
+    ENVM_TRY(envm_package_pool_run(&creation->pool, creation->order, plan->package_count, err));
+    if (creation->registry.conflicts.count > 0)
         return report_clobbers(creation, err);
-    collect_result(creation);
-    if (creation->plan->verify)
-        ENVM_TRY(read_back(creation, err));
+    envm_transaction_collect(creation->arena, plan, creation->order, NULL, &creation->result);
+    return plan->verify ? read_back(creation, err) : ENVM_OK;
+}
+
+static enum envm_code prepare(struct creation *creation, struct envm_store *store,
+                              struct envm_error *err)
+{
+    size_t count = creation->plan->package_count;
+
+    envm_path_registry_init(&creation->registry, -1);
+    ENVM_TRY(envm_package_pool_init(&creation->pool, creation->plan, store, creation->arena, err));
+    creation->pool.work = install_package;
+    creation->pool.user = creation;
+    creation->pool.total = count;
+    creation->order = envm_alloc_zero(count + 1, sizeof(struct envm_package_job *));
+    creation->jobs = envm_alloc_zero(count + 1, sizeof(*creation->jobs));
+    for (size_t i = 0; i < count; i++) {
+        envm_package_job_init(&creation->jobs[i], &creation->pool, i);
+        creation->order[i] = &creation->jobs[i];
+    }
+    ENVM_TRY(envm_target_open(creation->arena, creation->place->prefix, creation->place->replace,
+                              &creation->target, err));
+    creation->registry.to_fd = creation->target.staging_fd;
+    creation->link_place = (struct envm_link_place){.fd = creation->target.staging_fd,
+                                                    .prefix = creation->place->prefix,
+                                                    .plain_mode = creation->target.plain_mode,
+                                                    .exec_mode = creation->target.exec_mode};
     return ENVM_OK;
 }
 
 enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_store *store,
-                                       const struct envm_create_plan *plan,
-                                       envm_create_finish finish, void *user,
-                                       struct envm_create_result *ret_result,
+                                       const struct envm_create_target *place,
+                                       const struct envm_transaction_plan *plan,
+                                       envm_transaction_finish finish, void *user,
+                                       struct envm_transaction_result *ret_result,
                                        struct envm_error *err)
 {
     ENVM_CLEANUP(creation)
     struct creation creation = {.arena = arena,
+                                .place = place,
                                 .plan = plan,
-                                .target = {.parent_fd = -1, .staging_fd = -1},
-                                .state = {.plan = plan, .store = store}};
+                                .target = {.parent_fd = -1, .staging_fd = -1}};
     envm_str lock_text = plan->lock_text;
 
-    envm_create_state_init(&creation.state);
-    envm_path_registry_init(&creation.state.registry, -1);
-    creation.jobs = envm_alloc_zero(plan->package_count + 1, sizeof(*creation.jobs));
-    for (size_t i = 0; i < plan->package_count; i++)
-        creation.jobs[i].entry = ENVM_STORE_ENTRY_EMPTY;
-    ENVM_TRY(envm_target_open(arena, plan->prefix, plan->replace, &creation.target, err));
-    creation.state.target = &creation.target;
-    creation.state.registry.to_fd = creation.target.staging_fd;
+    ENVM_TRY(prepare(&creation, store, err));
     ENVM_TRY(build(&creation, err));
     if (finish)
         ENVM_TRY(finish(user, &creation.result, &lock_text, err));
     ENVM_TRY(write_metadata(&creation, lock_text, err));
     if (plan->durability != ENVM_DURABILITY_NONE)
         ENVM_TRY(envm_store_sync(store, err));
-    if (envm_sink_cancelled(plan->sink))
-        return envm_fail(err, ENVM_INTERRUPTED, "interrupted; nothing was changed");
+    ENVM_TRY(envm_transaction_check_cancelled(plan, err));
     ENVM_TRY(envm_target_publish(&creation.target, plan->durability, plan->sink, err));
     *ret_result = creation.result;
     return ENVM_OK;

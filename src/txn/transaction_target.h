@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/sink.h"
-#include "txn/transaction_create.h"
+#include "txn/transaction_plan.h"
 
 struct envm_target {
     struct envm_arena *arena;

@@ -53,10 +53,11 @@ struct fixture {
     struct envm_sink sink;
     bool cancel;
     atomic_uint linked;
-    struct envm_create_package packages[8];
+    struct envm_transaction_package packages[8];
     size_t package_count;
-    struct envm_create_plan plan;
-    struct envm_create_result result;
+    struct envm_create_target target;
+    struct envm_transaction_plan plan;
+    struct envm_transaction_result result;
     enum envm_code finish_code;
 };
 
@@ -169,10 +170,10 @@ static void add(struct fixture *f, const char *name)
     record->license = license;
     record->has_size = true;
     record->size = size;
-    f->packages[f->package_count++] = (struct envm_create_package){.record = record};
+    f->packages[f->package_count++] = (struct envm_transaction_package){.record = record};
 }
 
-static enum envm_code finish(void *user, const struct envm_create_result *result,
+static enum envm_code finish(void *user, const struct envm_transaction_result *result,
                              envm_str *ret_lock_text, struct envm_error *failure)
 {
     struct fixture *f = user;
@@ -184,18 +185,19 @@ static enum envm_code finish(void *user, const struct envm_create_result *result
 
 static enum envm_code create(struct fixture *f, const char *prefix)
 {
-    f->plan.prefix = prefix[0] == '/'
-                         ? envm_str_from(prefix)
-                         : envm_arena_printf(&f->arena, "%s/envs/%s", f->dir.path, prefix);
+    f->target.prefix = prefix[0] == '/'
+                           ? envm_str_from(prefix)
+                           : envm_arena_printf(&f->arena, "%s/envs/%s", f->dir.path, prefix);
     f->plan.platform = ENVM_STR("linux-64");
     f->plan.packages = f->packages;
     f->plan.package_count = f->package_count;
     f->plan.command_line =
-        envm_arena_printf(&f->arena, "envm create -p '%.*s'", ENVM_STR_ARGS(f->plan.prefix));
+        envm_arena_printf(&f->arena, "envm create -p '%.*s'", ENVM_STR_ARGS(f->target.prefix));
     f->plan.durability = ENVM_DURABILITY_NONE;
     f->plan.threads = 2;
     f->plan.sink = &f->sink;
-    return envm_transaction_create(&f->arena, f->store, &f->plan, finish, f, &f->result, &err);
+    return envm_transaction_create(&f->arena, f->store, &f->target, &f->plan, finish, f, &f->result,
+                                   &err);
 }
 
 static size_t entries(struct fixture *f, const char *folder)
@@ -225,8 +227,8 @@ static void assert_sound(struct fixture *f)
     struct envm_verify_result found;
     ENVM_CLEANUP(envm_fd) int fd = -1;
 
-    OK(envm_fs_open_root(envm_cstr(&f->arena, f->plan.prefix), &fd, &err));
-    OK(envm_prefix_verify(&f->arena, fd, f->plan.prefix, 2, &found, &err));
+    OK(envm_fs_open_root(envm_cstr(&f->arena, f->target.prefix), &fd, &err));
+    OK(envm_prefix_verify(&f->arena, fd, f->target.prefix, 2, &found, &err));
     for (size_t i = 0; i < found.finding_count; i++)
         fail_msg("%s: %s", found.findings[i].path.ptr, found.findings[i].detail.ptr);
     assert_true(envm_sha256_equal(&found.tree, &f->result.tree));
@@ -288,7 +290,7 @@ static void test_rebuild(void **state)
     add_good(f);
     OK(create(f, "one"));
     first = f->result.tree;
-    f->result = (struct envm_create_result){0};
+    f->result = (struct envm_transaction_result){0};
     OK(create(f, second));
     assert_sound(f);
     assert_int_equal(f->result.downloaded, 0);
@@ -370,7 +372,7 @@ static void test_existing(void **state)
     assert_sound(f);
     FAILS_WITH(ENVM_USAGE, "exists already", create(f, "one"));
     scratch_write(&f->dir, "envs/one/mark", "x");
-    f->plan.replace = true;
+    f->target.replace = true;
     OK(create(f, "one"));
     assert_sound(f);
     assert_false(scratch_has(&f->dir, "envs/one/mark"));
@@ -379,7 +381,7 @@ static void test_existing(void **state)
     OK(envm_fs_mkdir(f->dir.fd, ENVM_RELPATH("envs/mine"), 0755, &err));
     scratch_write(&f->dir, "envs/mine/thesis", "x");
     FAILS_WITH(ENVM_UNSAFE, "is not an environment", create(f, "mine"));
-    f->plan.replace = false;
+    f->target.replace = false;
     FAILS_WITH(ENVM_USAGE, "is not an environment", create(f, "mine"));
     scratch_write(&f->dir, "envs/file", "x");
     FAILS_WITH(ENVM_USAGE, "not a folder", create(f, "file"));
