@@ -79,6 +79,19 @@ static bool written_there(int fd, uint64_t offset, envm_str text, size_t *ret_wr
     return memcmp(found, text.ptr, got) == 0;
 }
 
+/* Others have appended: the text goes behind that, unless it is the end already. */
+static void find_end(int fd, const struct stat *status, envm_str text, uint64_t *ret_offset,
+                     size_t *ret_written)
+{
+    uint64_t size = (uint64_t)status->st_size;
+
+    *ret_offset = size > text.len ? size - text.len : 0;
+    if (written_there(fd, *ret_offset, text, ret_written) && *ret_written == text.len)
+        return;
+    *ret_offset = size;
+    *ret_written = 0;
+}
+
 static int append_at(int fd, uint64_t offset, envm_str text)
 {
     while (text.len > 0) {
@@ -128,10 +141,8 @@ enum envm_code envm_fs_append_once(int dirfd, struct envm_relpath path, uint64_t
         return envm_fs_fail_below(err, errno, "writing", path.s);
     if (!S_ISREG(status.st_mode))
         return envm_fail(err, ENVM_UNSAFE, "writing '%s': not a regular file", path.s.ptr);
-    if ((uint64_t)status.st_size < offset || !written_there(fd, offset, text, &written)) {
-        offset = (uint64_t)status.st_size;
-        written = 0;
-    }
+    if ((uint64_t)status.st_size < offset || !written_there(fd, offset, text, &written))
+        find_end(fd, &status, text, &offset, &written);
     if (written < text.len && status.st_nlink > 1)
         return append_to_copy(dirfd, path, fd, envm_str_skip(text, written), &status, sync, err);
     result = append_at(fd, offset + written, envm_str_skip(text, written));

@@ -174,3 +174,23 @@ void envm_fs_lock_drop(struct envm_fs_lock *lock)
     }
     envm_close_fd(&lock->fd);
 }
+
+bool envm_fs_lock_is_held(int dirfd, struct envm_relpath path)
+{
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
+    ENVM_CLEANUP(envm_buf) struct envm_buf holder = envm_buf_limit(LINE_MAX_BYTES);
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    if (envm_beneath_place_open(dirfd, path, &place) != 0)
+        return false;
+    fd = envm_beneath_open(place.dirfd, place.leaf, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0) {
+        fd = -1;
+        return false;
+    }
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+        envm_lock_link_holder(place.dirfd, place.leaf, &holder);
+        return holder.len > 0;
+    }
+    return errno == EWOULDBLOCK;
+}

@@ -24,6 +24,9 @@ struct envm_fs_lock {
 enum envm_code envm_fs_lock_take(int dirfd, struct envm_relpath path, bool exclusive,
                                  unsigned timeout_ms, const struct envm_sink *sink,
                                  struct envm_fs_lock *ret_lock, struct envm_error *err);
+/* Whether somebody holds the lock exclusively at this moment. Makes nothing, needs no right to
+ * write, and says no where it cannot tell. */
+bool envm_fs_lock_is_held(int dirfd, struct envm_relpath path);
 void envm_fs_lock_drop(struct envm_fs_lock *lock);
 ENVM_DEFINE_CLEANUP(envm_fs_lock, struct envm_fs_lock, envm_fs_lock_drop)
 

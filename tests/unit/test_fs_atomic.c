@@ -72,9 +72,48 @@ static void a_failure_leaves_nothing_behind(void **state)
     scratch_drop(&dir);
 }
 
+/* What stands there of an earlier call that was killed is completed, not repeated. */
+static void appends_once(void **state)
+{
+    struct scratch dir = scratch_make();
+    static const struct {
+        const char *before, *after;
+    } rows[] = {
+        {"old\n", "old\nnew line\n"},
+        {"old\nnew", "old\nnew line\n"},
+        {"old\nnew line\n", "old\nnew line\n"},
+        {"old\nnew line\nmore\n", "old\nnew line\nmore\n"},
+        {"old\nother\n", "old\nother\nnew line\n"},
+        {"", "new line\n"},
+    };
+    struct stat status;
+
+    (void)state;
+    OK(envm_fs_append_once(dir.fd, rel("made"), 0, ENVM_STR("new line\n"), 0640, true, &err));
+    scratch_holds(&dir, "made", "new line\n");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scratch_write(&dir, "file", rows[i].before);
+        for (int j = 0; j < 2; j++)
+            OK(envm_fs_append_once(dir.fd, rel("file"), 4, ENVM_STR("new line\n"), 0644, false,
+                                   &err));
+        scratch_holds(&dir, "file", rows[i].after);
+    }
+    scratch_write(&dir, "file", "old\n");
+    assert_int_equal(linkat(dir.fd, "file", dir.fd, "twin", 0), 0);
+    OK(envm_fs_append_once(dir.fd, rel("file"), 4, ENVM_STR("new line\n"), 0644, false, &err));
+    scratch_holds(&dir, "file", "old\nnew line\n");
+    scratch_holds(&dir, "twin", "old\n");
+    assert_int_equal(fstatat(dir.fd, "file", &status, 0), 0);
+    assert_int_equal(status.st_nlink, 1);
+    OK(envm_fs_mkdir(dir.fd, rel("folder"), 0755, &err));
+    FAILS(ENVM_IO, envm_fs_append_once(dir.fd, rel("folder"), 0, ENVM_STR("x"), 0644, false, &err));
+    scratch_drop(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(appends_once),
         cmocka_unit_test(makes_and_replaces),
         cmocka_unit_test(a_link_is_replaced_and_not_written_through),
         cmocka_unit_test(a_failure_leaves_nothing_behind),
