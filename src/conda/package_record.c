@@ -120,3 +120,11 @@ int envm_package_record_compare_name(const void *a, const void *b)
         order = envm_str_compare(x->subdir, y->subdir);
     return order != 0 ? order : envm_str_compare(x->url, y->url);
 }
+
+bool envm_package_record_is_same(const struct envm_package_record *a,
+                                 const struct envm_package_record *b)
+{
+    return envm_str_equal(a->name, b->name) && envm_str_equal(a->version, b->version) &&
+           envm_str_equal(a->build, b->build) && envm_str_equal(a->subdir, b->subdir) &&
+           (!a->sha256.known || !b->sha256.known || envm_sha256_equal(&a->sha256, &b->sha256));
+}

@@ -32,6 +32,9 @@ enum envm_code envm_package_record_from_url(struct envm_arena *arena, envm_str u
 /* "numpy-1.26.4-py311h64a7726_0" */
 envm_str envm_package_record_stem(struct envm_arena *arena,
                                   const struct envm_package_record *record);
+/* Whether they are one package: name, version, build, subdir, and sha256 as far as both know it. */
+bool envm_package_record_is_same(const struct envm_package_record *a,
+                                 const struct envm_package_record *b);
 /* qsort order over struct envm_package_record *: name, then version text, build, subdir, url. */
 int envm_package_record_compare_name(const void *a, const void *b);
 

@@ -221,13 +221,7 @@ static bool is_same_set(const struct envm_prefix_record_list *installed,
     if (installed->count != wanted.count || installed->bad_files.count > 0)
         return false;
     for (size_t i = 0; i < wanted.count; i++) {
-        const struct envm_package_record *a = installed->items[i]->record;
-        const struct envm_package_record *b = wanted.items[i];
-
-        if (!envm_str_equal(a->name, b->name) || !envm_str_equal(a->version, b->version) ||
-            !envm_str_equal(a->build, b->build) || !envm_str_equal(a->subdir, b->subdir))
-            return false;
-        if (a->sha256.known && b->sha256.known && !envm_sha256_equal(&a->sha256, &b->sha256))
+        if (!envm_package_record_is_same(installed->items[i]->record, wanted.items[i]))
             return false;
     }
     return true;

@@ -71,7 +71,9 @@ static enum envm_code install_package(void *argument, struct envm_error *err)
 
     ENVM_TRY(envm_package_job_plan(job, err));
     ENVM_TRY(envm_path_registry_claim(&creation->registry, job->index, &job->plan, err));
-    return envm_package_job_link(job, &creation->link_place, err);
+    ENVM_TRY(envm_package_job_link(job, &creation->link_place, err));
+    envm_package_job_report_linked(job);
+    return ENVM_OK;
 }
 
 static int compare_job_names(const void *a, const void *b)

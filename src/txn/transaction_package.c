@@ -214,3 +214,20 @@ void envm_transaction_collect(struct envm_arena *arena, const struct envm_transa
     collect_scripts(arena, jobs, count, &result);
     *ret_result = result;
 }
+
+struct envm_sha256 envm_transaction_installed_tree(struct envm_arena *arena,
+                                                   const struct envm_prefix_record_list *installed)
+{
+    struct envm_package_root *roots =
+        envm_arena_new_array(arena, struct envm_package_root, installed->count);
+
+    for (size_t i = 0; i < installed->count; i++) {
+        const struct envm_prefix_record *record = installed->items[i];
+
+        roots[i].name = record->record->name;
+        roots[i].stem = envm_package_record_stem(arena, record->record);
+        if (!root_of_kept(record, &roots[i].root))
+            return (struct envm_sha256){0};
+    }
+    return envm_environment_digest(roots, installed->count);
+}

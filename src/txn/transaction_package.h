@@ -33,4 +33,9 @@ void envm_transaction_collect(struct envm_arena *arena, const struct envm_transa
                               const struct envm_prefix_record *const *kept,
                               struct envm_transaction_result *ret_result);
 
+/* The tree digest of installed packages as their records have it; unknown when another tool wrote
+ * one of them. */
+struct envm_sha256 envm_transaction_installed_tree(struct envm_arena *arena,
+                                                   const struct envm_prefix_record_list *installed);
+
 #endif

@@ -124,6 +124,11 @@ static void report(struct envm_package_job *job, enum envm_progress_kind kind, s
     envm_sink_progress(pool->plan->sink, &event);
 }
 
+void envm_package_job_report_linked(struct envm_package_job *job)
+{
+    report(job, ENVM_PROGRESS_LINKED, &job->pool->linked);
+}
+
 /* --- steps -------------------------------------------------------------------------------- */
 
 /* What the record says (repodata may have patched it, so index.json has no say), and the hashes and
@@ -157,9 +162,7 @@ static enum envm_code extract_and_work(struct envm_package_job *job, struct envm
     }
     report(job, ENVM_PROGRESS_EXTRACTED, &pool->extracted);
     job->record = complete_record(job);
-    ENVM_TRY(pool->work(job, err));
-    report(job, ENVM_PROGRESS_LINKED, &pool->done);
-    return ENVM_OK;
+    return pool->work(job, err);
 }
 
 static enum envm_code fail_job(struct envm_package_job *job, enum envm_code code, const char *doing,

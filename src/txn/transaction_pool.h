@@ -43,7 +43,7 @@ struct envm_package_pool {
     pthread_cond_t freed;
     size_t total; /* jobs of this run, for progress */
     size_t in_flight;
-    size_t extracted, done;
+    size_t extracted, linked;
     bool stopped;
 };
 
@@ -65,6 +65,9 @@ void envm_package_job_release(struct envm_package_job *job);
 enum envm_code envm_package_pool_run(struct envm_package_pool *pool,
                                      struct envm_package_job *const *jobs, size_t count,
                                      struct envm_error *err);
+
+/* Tells the sink that the package is linked. Thread-safe. */
+void envm_package_job_report_linked(struct envm_package_job *job);
 
 /* ENVM_INTERRUPTED when the user wants to stop. */
 enum envm_code envm_transaction_check_cancelled(const struct envm_transaction_plan *plan,

@@ -159,7 +159,7 @@ class Environment:
         for folder, folders, files in os.walk(self.root):
             relative = os.path.relpath(folder, self.root)
             if relative == ".":
-                folders[:] = [name for name in folders if name != "conda-meta"]
+                folders[:] = [name for name in folders if name not in ("conda-meta", ".envm")]
                 relative = ""
             for name in folders + files:
                 path = os.path.join(relative, name)

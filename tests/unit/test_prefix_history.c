@@ -40,6 +40,31 @@ static void test_block(void **state)
                                      "# update specs: ['a >=1', 'b[build=\\'h1*\\']']\n"));
 }
 
+static void test_change(void **state)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    struct envm_package_record old = {.name = ENVM_STR("a"),
+                                      .version = ENVM_STR("1"),
+                                      .build = ENVM_STR("0"),
+                                      .subdir = ENVM_STR("noarch"),
+                                      .channel = ENVM_STR("conda-forge")};
+    struct envm_package_record new = old;
+    const struct envm_package_record *unlinked[] = {&old};
+    const struct envm_package_record *linked[] = {&new};
+    const envm_str specs[] = {ENVM_STR("b")};
+    struct envm_history_block block = {.linked = linked,
+                                       .linked_count = 1,
+                                       .unlinked = unlinked,
+                                       .unlinked_count = 1,
+                                       .remove_specs = {specs, 1}};
+
+    (void)state;
+    new.version = ENVM_STR("2");
+    envm_history_write(&block, &text);
+    assert_non_null(strstr(text.ptr, "\n-conda-forge/noarch::a-1-0\n+conda-forge/noarch::a-2-0\n"
+                                     "# remove specs: ['b']\n"));
+}
+
 static void test_empty_block(void **state)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
@@ -68,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_block),
+        cmocka_unit_test(test_change),
         cmocka_unit_test(test_empty_block),
         cmocka_unit_test(test_state),
     };

@@ -206,13 +206,51 @@ static void test_damaged(void **state)
     }
 }
 
+/* The text of another tool keeps everything that envm does not know. */
+static void test_set_specs(void **state)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    static const envm_str wanted[] = {ENVM_STR_INIT("x >=2"), ENVM_STR_INIT("x")};
+
+    (void)state;
+    OK(envm_prefix_record_set_specs(
+        ENVM_STR("{\"name\": \"x\", \"requested_spec\": \"None\", \"odd\": {\"a\":  [1.0, null]}}"),
+        (struct envm_str_list){wanted, 2}, &text, &err));
+    assert_string_equal(text.ptr, "{\n  \"name\": \"x\",\n  \"odd\": {\"a\":  [1.0, null]},\n"
+                                  "  \"requested_spec\": \"x >=2\",\n"
+                                  "  \"requested_specs\": [\n    \"x >=2\",\n    \"x\"\n  ]\n}\n");
+    envm_buf_clear(&text);
+    OK(envm_prefix_record_set_specs(ENVM_STR("{\"requested_specs\": [\"x\"]}"),
+                                    (struct envm_str_list){0}, &text, &err));
+    assert_string_equal(text.ptr, "{\n  \"requested_specs\": []\n}\n");
+    FAILS(ENVM_DAMAGED, envm_prefix_record_set_specs(ENVM_STR("{\"a\": "),
+                                                     (struct envm_str_list){0}, &text, &err));
+}
+
+static void test_lost_paths(void **state)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    const envm_str lost[] = {ENVM_STR("bin/x"), ENVM_STR("lib/y")};
+    struct envm_package_record package = {
+        .name = ENVM_STR("a"), .version = ENVM_STR("1"), .build = ENVM_STR("0")};
+    struct envm_prefix_record record = {.record = &package, .lost = {lost, 2}};
+    struct envm_prefix_record found;
+
+    (void)state;
+    envm_prefix_record_write(&record, &text);
+    OK(envm_prefix_record_read(&arena, envm_buf_str(&text), &found, &err));
+    assert_int_equal(found.lost.count, 2);
+    assert_str(found.lost.items[1], "lib/y");
+    assert_int_equal(found.path_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_conda_record),
-        cmocka_unit_test(test_old_record),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_set_specs),  cmocka_unit_test(test_lost_paths),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_conda_record),
+        cmocka_unit_test(test_old_record), cmocka_unit_test(test_damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,16 +3,7 @@
  * Environments from packages that tests/support/mkchannel.py makes: what has to be there after a
  * success, and that nothing is there after a failure.
  */
-#include "../support/scratch.h"
-
-#include "txn/transaction_create.h"
-
-#include <stdatomic.h>
-
-#include "base/error.h"
-#include "base/hex.h"
-#include "conda/package_record.h"
-#include "prefix/prefix_verify.h"
+#include "../support/transaction_world.h"
 
 /* clang-format off */
 static const char channel_spec[] =
@@ -44,174 +35,9 @@ static const char channel_spec[] =
 " {'name':'gone','files':{'share/g':'x'}}]";
 /* clang-format on */
 
-struct fixture {
-    struct scratch dir;
-    struct envm_arena arena;
-    struct envm_downloader *downloader;
-    struct envm_store *store;
-    int cache_fd;
-    struct envm_sink sink;
-    bool cancel;
-    atomic_uint linked;
-    struct envm_transaction_package packages[8];
-    size_t package_count;
-    struct envm_create_target target;
-    struct envm_transaction_plan plan;
-    struct envm_transaction_result result;
-    enum envm_code finish_code;
-};
-
-static void run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void run(const char *format, ...)
-{
-    char command[4096];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(command, sizeof(command), format, args);
-    va_end(args);
-    assert_int_equal(system(command), 0);
-}
-
-static const char *source_dir(void)
-{
-    const char *dir = getenv("ENVM_SOURCE_DIR");
-
-    return dir ? dir : ".";
-}
-
-static bool cancelled(void *user)
-{
-    return ((struct fixture *)user)->cancel;
-}
-
-static void count_progress(void *user, const struct envm_progress *event)
-{
-    struct fixture *f = user;
-
-    if (event->kind == ENVM_PROGRESS_LINKED)
-        atomic_fetch_add(&f->linked, 1);
-}
-
-static void write_spec(struct fixture *f)
-{
-    char text[sizeof(channel_spec)];
-
-    memcpy(text, channel_spec, sizeof(text));
-    for (size_t i = 0; text[i]; i++) {
-        if (text[i] == '\'')
-            text[i] = '"';
-    }
-    scratch_write(&f->dir, "spec.json", text);
-}
-
 static int set_up(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct envm_net_config net = {.sink = &f->sink, .offline = true};
-    struct envm_store_config config = {.sink = &f->sink};
-
-    *f = (struct fixture){.dir = scratch_make()};
-    f->sink = (struct envm_sink){.user = f, .progress = count_progress, .cancelled = cancelled};
-    write_spec(f);
-    run("python3 '%s/tests/support/mkchannel.py' '%s/channel' '%s/spec.json' > '%s/built'",
-        source_dir(), f->dir.path, f->dir.path, f->dir.path);
-    OK(envm_fs_mkdir(f->dir.fd, ENVM_RELPATH("cache"), 0700, &err));
-    OK(envm_fs_mkdir(f->dir.fd, ENVM_RELPATH("envs"), 0755, &err));
-    OK(envm_fs_open_dir(f->dir.fd, ENVM_RELPATH("cache"), &f->cache_fd, &err));
-    OK(envm_downloader_new(&net, &f->downloader, &err));
-    config.cache_fd = f->cache_fd;
-    config.downloader = f->downloader;
-    OK(envm_store_new(&config, &f->store, &err));
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    envm_store_free(f->store);
-    envm_downloader_free(f->downloader);
-    close(f->cache_fd);
-    envm_arena_release(&f->arena);
-    scratch_drop(&f->dir);
-    free(f);
-    return 0;
-}
-
-/* The record of a package as mkchannel reported it. */
-static void add(struct fixture *f, const char *name)
-{
-    struct envm_package_record *record = envm_arena_new(&f->arena, struct envm_package_record);
-    char line[1024];
-    char file[512];
-    char sha256[65];
-    char md5[33];
-    unsigned long size = 0;
-    char wanted[64];
-    static const envm_str license = ENVM_STR_INIT("MIT");
-    FILE *built;
-
-    snprintf(line, sizeof(line), "%s/built", f->dir.path);
-    snprintf(wanted, sizeof(wanted), "/%s-", name);
-    built = fopen(line, "r");
-    assert_non_null(built);
-    while (fgets(line, sizeof(line), built) && !strstr(line, wanted))
-        ;
-    fclose(built);
-    assert_int_equal(sscanf(line, "%511s %64s %32s %lu", file, sha256, md5, &size), 4);
-    OK(envm_package_record_from_url(
-        &f->arena, envm_arena_printf(&f->arena, "file://%s/channel/%s", f->dir.path, file), record,
-        &err));
-    assert_true(envm_sha256_parse(envm_str_from(sha256), &record->sha256));
-    record->subdir = strncmp(file, "noarch", 6) ? ENVM_STR("linux-64") : ENVM_STR("noarch");
-    record->channel = ENVM_STR("channel");
-    record->license = license;
-    record->has_size = true;
-    record->size = size;
-    f->packages[f->package_count++] = (struct envm_transaction_package){.record = record};
-}
-
-static enum envm_code finish(void *user, const struct envm_transaction_result *result,
-                             envm_str *ret_lock_text, struct envm_error *failure)
-{
-    struct fixture *f = user;
-
-    assert_true(result->tree.known);
-    *ret_lock_text = ENVM_STR("the lock\n");
-    return f->finish_code ? envm_fail(failure, f->finish_code, "the digest differs") : ENVM_OK;
-}
-
-static enum envm_code create(struct fixture *f, const char *prefix)
-{
-    f->target.prefix = prefix[0] == '/'
-                           ? envm_str_from(prefix)
-                           : envm_arena_printf(&f->arena, "%s/envs/%s", f->dir.path, prefix);
-    f->plan.platform = ENVM_STR("linux-64");
-    f->plan.packages = f->packages;
-    f->plan.package_count = f->package_count;
-    f->plan.command_line =
-        envm_arena_printf(&f->arena, "envm create -p '%.*s'", ENVM_STR_ARGS(f->target.prefix));
-    f->plan.durability = ENVM_DURABILITY_NONE;
-    f->plan.threads = 2;
-    f->plan.sink = &f->sink;
-    return envm_transaction_create(&f->arena, f->store, &f->target, &f->plan, finish, f, &f->result,
-                                   &err);
-}
-
-static size_t entries(struct fixture *f, const char *folder)
-{
-    char command[1024];
-    char text[32] = "";
-    FILE *pipe;
-
-    snprintf(command, sizeof(command), "ls -A '%s/%s' | wc -l", f->dir.path, folder);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    assert_non_null(fgets(text, sizeof(text), pipe));
-    pclose(pipe);
-    return (size_t)atoi(text);
+    return set_up_world(state, channel_spec);
 }
 
 static void add_good(struct fixture *f)
@@ -220,18 +46,6 @@ static void add_good(struct fixture *f)
     add(f, "tools");
     add(f, "demo");
     add(f, "old");
-}
-
-static void assert_sound(struct fixture *f)
-{
-    struct envm_verify_result found;
-    ENVM_CLEANUP(envm_fd) int fd = -1;
-
-    OK(envm_fs_open_root(envm_cstr(&f->arena, f->target.prefix), &fd, &err));
-    OK(envm_prefix_verify(&f->arena, fd, f->target.prefix, 2, &found, &err));
-    for (size_t i = 0; i < found.finding_count; i++)
-        fail_msg("%s: %s", found.findings[i].path.ptr, found.findings[i].detail.ptr);
-    assert_true(envm_sha256_equal(&found.tree, &f->result.tree));
 }
 
 static void test_create(void **state)
