@@ -131,9 +131,12 @@ static enum envm_code check_tag(struct builder *b, const yaml_event_t *event,
 {
     const char *text = (const char *)tag;
 
-    if (anchor)
-        return refuse(b, event->start_mark.line, event->start_mark.column,
-                      "anchors (&) are not allowed");
+    if (anchor) {
+        (void)refuse(b, event->start_mark.line, event->start_mark.column,
+                     "anchors (&) are not allowed");
+        return envm_error_hint(b->err, ENVM_MALFORMED,
+                               "write the value out at each place where it is used");
+    }
     if (!tag || strcmp(text, "!") == 0)
         return ENVM_OK;
     if (strncmp(text, CORE_TAG, strlen(CORE_TAG)) == 0)
@@ -278,6 +281,12 @@ static enum envm_code syntax_error(struct builder *b, const yaml_parser_t *parse
                "this does not continue the block that begins at line %zu",
                parser->context_mark.line + 1);
         return envm_error_hint(b->err, ENVM_MALFORMED, "check the indentation of this line");
+    }
+    if (strstr(problem, "could not find expected ':'")) {
+        refuse(b, parser->context_mark.line, parser->context_mark.column,
+               "this is neither an item ('- item') nor a key with a value ('key: value')");
+        return envm_error_hint(b->err, ENVM_MALFORMED,
+                               "check the indentation of this line and the one before");
     }
     if (strstr(problem, "<document start>"))
         return refuse(b, mark->line, mark->column, "more text after the end of the document");

@@ -117,18 +117,18 @@ static enum envm_code read_name(struct parser *p, const struct envm_yaml_node *n
     if (envm_yaml_is_null(node))
         return ENVM_OK;
     ENVM_TRY(scalar_text(p, node, "'name'", &name));
-    if (envm_str_equal_c(name, "base") || envm_str_equal_c(name, "root")) {
-        envm_sink_warn(p->sink,
-                       "%s:%u:%u: the name '%s' is reserved and not used; give another with -n",
-                       p->file, node->line, node->column, name.ptr);
+    if (envm_environment_name_is_valid(name)) {
+        p->spec.name = name;
         return ENVM_OK;
     }
-    if (!envm_environment_name_is_valid(name))
-        return refuse(p, node,
-                      "'%s' cannot be the name of an environment: it has 1 to 64 letters, digits, "
-                      "'_', '-' or '.', and starts with none of the last two",
-                      shown(p, name));
-    p->spec.name = name;
+    if (envm_str_find_char(name, '/') != SIZE_MAX)
+        return refuse(p, node, "'%s' is a path, not the name of an environment", shown(p, name));
+    /* It is a suggestion (CEP 24): whoever gives a name or a path does not need it. */
+    envm_sink_warn(p->sink, "%s:%u:%u: the name '%s' is not used, %s; give another with -n",
+                   p->file, node->line, node->column, shown(p, name),
+                   envm_str_equal_c(name, "base") || envm_str_equal_c(name, "root")
+                       ? "it is reserved"
+                       : "as names have 1 to 64 letters, digits, '_', '-' or '.'");
     return ENVM_OK;
 }
 
@@ -291,6 +291,16 @@ static enum envm_code read_dependencies(struct parser *p, const struct envm_yaml
     return ENVM_OK;
 }
 
+static enum envm_code read_value(struct parser *p, const struct envm_yaml_node *node,
+                                 envm_str *ret_value)
+{
+    enum envm_code code = scalar_text(p, node, "the value of a variable", ret_value);
+
+    if (code != ENVM_OK && envm_yaml_is_null(node))
+        return envm_error_hint(p->err, code, "write \"\" for an empty value");
+    return code;
+}
+
 static enum envm_code read_variables(struct parser *p, const struct envm_yaml_node *node)
 {
     size_t i;
@@ -310,7 +320,7 @@ static enum envm_code read_variables(struct parser *p, const struct envm_yaml_no
                           "'%s' cannot be the name of a variable: it has letters, digits and '_', "
                           "and does not start with a digit",
                           shown(p, variable.name));
-        ENVM_TRY(scalar_text(p, node->items[i], "the value of a variable", &variable.value));
+        ENVM_TRY(read_value(p, node->items[i], &variable.value));
         envm_vec_push(&p->variables, variable);
     }
     return ENVM_OK;
@@ -365,7 +375,7 @@ static enum envm_code read_root(struct parser *p, const struct envm_yaml_node *r
                                 "%s:1:1", p->file);
     if (root->kind != ENVM_YAML_MAPPING)
         return refuse(p, root, "an environment file has keys such as 'dependencies:' at its top");
-    if (!envm_yaml_get(root, "dependencies"))
+    if (!envm_yaml_get(root, "dependencies") && !envm_yaml_get(root, "variables"))
         return refuse(p, root, "the key 'dependencies' is missing");
     for (i = 0; i < root->count; i++)
         ENVM_TRY(read_section(p, root->keys[i], root->items[i]));

@@ -98,6 +98,25 @@ teardown() { teardown_world; }
     expect_error "missing.yaml"
 }
 
+@test "environment files: a name that cannot be used is no obstacle where another is given" {
+    printf 'name: my science\ndependencies: []\n' >env.yaml
+    run_envm create -f env.yaml --offline
+    expect_status 2
+    expect_error "the name 'my science' is not used"
+    expect_error "neither a name nor a path"
+    run_envm create -n science -f env.yaml --offline
+    expect_status 0
+    printf 'name: x\nvariables: {A: b}\n' >env.yaml
+    run_envm create -f env.yaml --offline
+    expect_status 0
+    [ "$(envm run -n x sh -c 'echo $A')" = b ]
+    printf 'dependencies:\n  - a\n  b\n' >bad.yaml
+    run_envm create -n x -f bad.yaml
+    expect_status 6
+    expect_error "bad.yaml:3:3: this is neither an item"
+    expect_error "hint: check the indentation"
+}
+
 @test "foreign locks are recognised and refused with a way out" {
     printf 'version: 1\nmetadata:\n  platforms: [linux-64]\npackage:\n- name: x\n' >conda-lock.yml
     run_envm create -n x -f conda-lock.yml

@@ -193,7 +193,7 @@ static void test_refusals(void **state)
         {"dependencies: []\nvariables:\n  A: [1]\n", "env.yaml:3:6", "text"},
         {"dependencies: []\nplatforms: [noarch]\n", "env.yaml:2:13", "noarch"},
         {"dependencies: []\nplatforms: [linux]\n", "env.yaml:2:13", "linux"},
-        {"name: a b\ndependencies: []\n", "env.yaml:1:7", "a b"},
+        {"dependencies:\n  - a\n  b\n", "env.yaml:3:3", "neither an item"},
         {"name: ../x\ndependencies: []\n", "env.yaml:1:7", "../x"},
         {"dependencies: []\nchannels: x\n", "env.yaml:2:11", "list"},
         {"dependencies: []\ndependencies: []\n", NULL, NULL},
@@ -223,6 +223,7 @@ static void test_warnings(void **state)
     } rows[] = {
         {"dependencies: []\nplatform: linux-64\n", "env.yaml:2:1: unknown key 'platform'"},
         {"name: base\ndependencies: []\n", "env.yaml:1:7: the name 'base'"},
+        {"name: a b\ndependencies: []\n", "env.yaml:1:7: the name 'a b' is not used"},
         {"dependencies:\n  - a  # [py27]\n", "env.yaml:2:5: the comment [py27]"},
     };
     size_t i;
@@ -232,6 +233,7 @@ static void test_warnings(void **state)
         struct fixture f = {0};
         assert_int_equal(parse_for(&f, "linux-64", rows[i].text), ENVM_OK);
         assert_int_equal(f.heard.count, 1);
+        assert_int_equal(f.spec.name.len, 0);
         if (!strstr(f.heard.text, rows[i].part))
             fail_msg("'%s' is not in: %s", rows[i].part, f.heard.text);
         release(&f);
@@ -276,6 +278,21 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* What selectors leave out for one platform is read for another. */
+static bool parses_everywhere(envm_str text, enum envm_code expected)
+{
+    static const char *const platforms[] = {"osx-arm64", "win-64", "linux-aarch64"};
+    bool same = true;
+
+    for (size_t i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++) {
+        struct fixture f = {0};
+
+        same = parse_for(&f, platforms[i], text.ptr) == expected && same;
+        release(&f);
+    }
+    return same;
+}
+
 static void test_real_files(void **state)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
@@ -309,6 +326,7 @@ static void test_real_files(void **state)
         envm_str path = envm_arena_printf(&arena, "../shared/data/envs/%s", names.items[i]);
         assert_true(read_data(&arena, path.ptr, &text));
         code = parse_for(&f, "linux-64", text.ptr);
+        wrong += !parses_everywhere(text, code);
         accepted += code == ENVM_OK;
         refused += code != ENVM_OK;
         with_pip += code == ENVM_OK && f.spec.pip_line > 0;
