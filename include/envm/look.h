@@ -16,7 +16,9 @@ extern "C" {
 /* --- search ------------------------------------------------------------------------------- */
 
 struct envm_search_options {
-    const char *spec;            /* MatchSpec; the name may be a pattern ("num*"); required */
+    const char *spec;            /* MatchSpec; the name may be a pattern ("num*") */
+    const char *needs;           /* name or pattern: only packages that depend on it; one of the two
+                                    is required */
     const char *const *channels; /* before the configured ones */
     size_t channel_count;
     bool override_channels; /* leave the configured default channels out */
@@ -29,13 +31,15 @@ enum envm_search_outcome {
     ENVM_SEARCH_NO_NAME,        /* no channel has the name, for any platform that is known */
     ENVM_SEARCH_OTHER_PLATFORM, /* only other platforms have the name */
     ENVM_SEARCH_NO_VERSION,     /* the name is there, the version asked for is not */
-    ENVM_SEARCH_NO_BUILD,       /* versions fit, but no build meets the rest of the spec */
+    ENVM_SEARCH_NO_BUILD,       /* versions fit, but none of them meets the rest of the spec */
+    ENVM_SEARCH_NO_DEPENDENT,   /* nothing that fits the spec depends on it */
 };
 
 struct envm_search_name {
     envm_str name;
     size_t count;                  /* packages that match */
-    struct envm_str_list versions; /* all that exist for the platform, newest first */
+    struct envm_str_list versions; /* all that exist for the platform, or with `needs` all that
+                                      need it; newest first */
 };
 
 struct envm_search_report {
@@ -45,6 +49,7 @@ struct envm_search_report {
     /* By name; then channels in the order of priority; then newest first. When a pattern fits
      * several names and there is a limit: the newest of each name only. */
     struct envm_record_view packages;
+    const envm_str *needs;                /* with `needs`: the dependency of each package on it */
     size_t total;                         /* matches, reported or not */
     const struct envm_search_name *names; /* that the spec means, by name */
     size_t name_count;

@@ -188,6 +188,14 @@ static void add_other_keys(struct printer *p, const struct envm_match_spec *spec
     add_list_key(p, "flags", spec->flags);
 }
 
+/* A package may be called "a.conda", and a build "b.tar.bz2". */
+static bool reads_as_file(envm_str form)
+{
+    return (envm_str_ends_with(form, ENVM_STR(".conda")) ||
+            envm_str_ends_with(form, ENVM_STR(".tar.bz2"))) &&
+           !envm_str_contains(form, ENVM_STR("::"));
+}
+
 envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_match_spec *spec)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
@@ -217,6 +225,8 @@ envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_matc
     add_other_keys(&p, spec);
     if (p.open)
         envm_buf_add_byte(&out, ']');
+    else if (reads_as_file(envm_buf_str(&out)))
+        envm_buf_add_cstr(&out, "[]");
     return envm_arena_str(arena, envm_buf_str(&out));
 }
 
@@ -238,7 +248,7 @@ envm_str envm_match_spec_readable(struct envm_arena *arena, const struct envm_ma
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
     bool has_build = spec->build.kind != ENVM_PATTERN_ANY;
 
-    if (!is_plain(spec))
+    if (!is_plain(spec) || reads_as_file(spec->name.text))
         return envm_match_spec_format(arena, spec);
     envm_buf_add_str(&out, spec->name.text);
     if (!spec->version && !has_build)

@@ -8,10 +8,13 @@
 
 #include "base/error.h"
 #include "base/map.h"
+#include "codec/url.h"
 #include "conda/package_rank.h"
 #include "conda/platform.h"
+#include "conda/version_spec.h"
 #include "env/close_names.h"
 #include "env/input.h"
+#include "env/search_needs.h"
 
 #define SUBDIRS 2 /* the platform and noarch */
 
@@ -21,11 +24,13 @@ struct search {
     const struct envm_search_options *options;
     struct envm_input input;
     const struct envm_match_spec *spec;
-    envm_str exact; /* the name, "" for a pattern */
+    envm_str exact;                 /* the name, "" for a pattern */
+    struct envm_search_needs needs; /* with options->needs */
     const struct envm_package_source **sources;
-    bool one_each; /* the newest of each name */
-    bool fits_without_version;
+    bool one_each;     /* the newest of each name */
+    bool version_fits; /* some record has a version that the spec asks for */
     ENVM_VEC(const struct envm_package_record *) packages;
+    ENVM_VEC(envm_str) needed; /* with options->needs: the dependency of each package */
     ENVM_VEC(struct envm_search_name) names;
     struct envm_search_report report;
 };
@@ -33,6 +38,7 @@ struct search {
 static void search_release(struct search *s)
 {
     envm_vec_release(&s->packages);
+    envm_vec_release(&s->needed);
     envm_vec_release(&s->names);
 }
 ENVM_DEFINE_CLEANUP(search, struct search, search_release)
@@ -41,6 +47,7 @@ ENVM_DEFINE_CLEANUP(search, struct search, search_release)
 
 struct entry {
     struct envm_ranked_record ranked;
+    envm_str needs; /* with options->needs */
     size_t channel;
     bool matches;
 };
@@ -74,6 +81,24 @@ static int compare_versions(const void *a, const void *b)
 }
 
 /* Records whose version is none are left out, as they are by the solver. */
+static void add_entry(struct search *s, const struct envm_package_record *record, size_t channel,
+                      struct envm_arena *scratch, struct entry_vec *entries)
+{
+    const struct envm_version_spec *version = envm_match_spec_version(s->spec);
+    struct entry entry = {.ranked.record = record, .channel = channel};
+
+    if (s->options->needs) {
+        entry.needs = envm_search_needs_find(&s->needs, record, scratch);
+        if (entry.needs.len == 0)
+            return;
+    }
+    if (envm_version_parse(scratch, record->version, &entry.ranked.version, NULL) != ENVM_OK)
+        return;
+    entry.matches = envm_match_spec_matches_parsed(s->spec, record, entry.ranked.version);
+    s->version_fits |= !version || envm_version_spec_matches(version, entry.ranked.version);
+    envm_vec_push(entries, entry);
+}
+
 static enum envm_code gather(struct search *s, envm_str name, struct envm_arena *scratch,
                              struct entry_vec *entries, struct envm_error *err)
 {
@@ -82,20 +107,17 @@ static enum envm_code gather(struct search *s, envm_str name, struct envm_arena 
         struct envm_record_list records = {0};
 
         ENVM_TRY(source->records(source->self, name, scratch, &records, err));
-        for (size_t k = 0; k < records.count; k++) {
-            struct entry entry = {.ranked.record = records.items[k], .channel = i / SUBDIRS};
-
-            if (envm_version_parse(scratch, records.items[k]->version, &entry.ranked.version,
-                                   NULL) != ENVM_OK)
-                continue;
-            entry.matches =
-                envm_match_spec_matches_parsed(s->spec, records.items[k], entry.ranked.version);
-            s->fits_without_version |=
-                envm_match_spec_matches_without_version(s->spec, records.items[k]);
-            envm_vec_push(entries, entry);
-        }
+        for (size_t k = 0; k < records.count; k++)
+            add_entry(s, records.items[k], i / SUBDIRS, scratch, entries);
     }
     return ENVM_OK;
+}
+
+static void report_entry(struct search *s, const struct entry *entry)
+{
+    envm_vec_push(&s->packages, envm_package_record_copy(s->arena, entry->ranked.record));
+    if (s->options->needs)
+        envm_vec_push(&s->needed, envm_url_redact(s->arena, entry->needs));
 }
 
 static struct envm_str_list distinct_versions(struct search *s, struct entry_vec *entries)
@@ -119,6 +141,8 @@ static enum envm_code look_at_name(struct search *s, envm_str name, struct envm_
     ENVM_CLEANUP(entry_vec) struct entry_vec entries = {0};
     struct envm_search_name found = {.name = envm_arena_str(s->arena, name)};
 
+    if (envm_sink_cancelled(&s->context->sink))
+        return envm_fail(err, ENVM_INTERRUPTED, "interrupted");
     ENVM_TRY(gather(s, name, &scratch, &entries, err));
     if (entries.count == 0)
         return ENVM_OK;
@@ -128,8 +152,7 @@ static enum envm_code look_at_name(struct search *s, envm_str name, struct envm_
             continue;
         if ((found.count == 0 || !s->one_each) &&
             (s->options->limit == 0 || s->packages.count < s->options->limit))
-            envm_vec_push(&s->packages,
-                          envm_package_record_copy(s->arena, entries.items[i].ranked.record));
+            report_entry(s, &entries.items[i]);
         found.count++;
     }
     s->report.total += found.count;
@@ -244,7 +267,7 @@ static enum envm_code find_platforms(struct search *s, struct envm_error *err)
 
     ENVM_TRY(envm_context_downloader(s->context, &config.downloader, err));
     ENVM_TRY(envm_gateway_new(&config, &gateway, err));
-    for (size_t i = 0; i < known.count; i++) {
+    for (size_t i = 0; i < known.count && !envm_sink_cancelled(&s->context->sink); i++) {
         struct presence presence;
 
         if (envm_str_equal(known.items[i], s->input.platform) ||
@@ -257,6 +280,8 @@ static enum envm_code find_platforms(struct search *s, struct envm_error *err)
             named[named_count++] = known.items[i];
     }
     envm_gateway_free(gateway);
+    if (envm_sink_cancelled(&s->context->sink))
+        return envm_fail(err, ENVM_INTERRUPTED, "interrupted");
     s->report.platforms = (struct envm_str_list){matching, matching_count};
     if (matching_count == 0 && s->names.count == 0)
         s->report.platforms = (struct envm_str_list){named, named_count};
@@ -314,13 +339,35 @@ static enum envm_code fail_version(struct search *s, struct envm_error *err)
                            ENVM_STR_ARGS(names));
 }
 
+static enum envm_code fail_dependent(struct search *s, struct envm_error *err)
+{
+    struct envm_search_report *report = &s->report;
+
+    report->outcome = ENVM_SEARCH_NO_DEPENDENT;
+    report->close_names =
+        envm_close_names(s->arena, s->sources, s->input.channel_count * SUBDIRS, s->needs.exact);
+    (void)envm_fail(err, ENVM_UNSATISFIABLE, "no package%s%s%s for %.*s in %.*s needs \"%s\"",
+                    s->options->spec ? " \"" : "", s->options->spec ? s->options->spec : "",
+                    s->options->spec ? "\"" : "", ENVM_STR_ARGS(report->platform),
+                    ENVM_STR_ARGS(envm_join_names(s->arena, report->channels)), s->options->needs);
+    for (size_t i = 0; i < report->close_names.count; i++)
+        if (envm_str_equal(report->close_names.items[i], s->needs.exact))
+            return ENVM_UNSATISFIABLE;
+    if (report->close_names.count == 0)
+        return ENVM_UNSATISFIABLE;
+    return envm_error_hint(err, ENVM_UNSATISFIABLE, "did you mean %.*s?",
+                           ENVM_STR_ARGS(envm_join_names(s->arena, report->close_names)));
+}
+
 static enum envm_code explain_nothing(struct search *s, struct envm_error *err)
 {
     struct envm_search_report *report = &s->report;
 
+    if (s->options->needs)
+        return fail_dependent(s, err);
     ENVM_TRY(find_platforms(s, err));
     if (s->names.count > 0) {
-        report->outcome = s->fits_without_version ? ENVM_SEARCH_NO_VERSION : ENVM_SEARCH_NO_BUILD;
+        report->outcome = s->version_fits ? ENVM_SEARCH_NO_BUILD : ENVM_SEARCH_NO_VERSION;
         return fail_version(s, err);
     }
     report->outcome =
@@ -333,15 +380,38 @@ static enum envm_code explain_nothing(struct search *s, struct envm_error *err)
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-static enum envm_code read_input(struct search *s, struct envm_error *err)
+/* A spec that names its channel is answered by that alone. */
+static void keep_named_channel(struct search *s)
 {
-    const struct envm_request request = {.specs = &s->options->spec,
+    envm_str wanted = envm_match_spec_channel(s->spec);
+    envm_str *names = envm_arena_new_array(s->arena, envm_str, s->input.channel_count);
+    size_t count = 0;
+
+    if (wanted.len == 0 || envm_str_find_char(wanted, '*') != SIZE_MAX)
+        return;
+    for (size_t i = 0; i < s->input.channel_count; i++) {
+        if (!envm_channel_name_matches(wanted, s->input.channels[i].name))
+            continue;
+        names[count] = s->input.channels[i].name;
+        s->input.channels[count++] = s->input.channels[i];
+    }
+    s->input.channel_count = count;
+    s->input.channel_names = (struct envm_str_list){names, count};
+}
+
+static enum envm_code read_spec(struct search *s, struct envm_error *err)
+{
+    const char *spec = s->options->spec ? s->options->spec : "*";
+    const struct envm_request request = {.specs = &spec,
                                          .spec_count = 1,
                                          .channels = s->options->channels,
                                          .channel_count = s->options->channel_count,
                                          .override_channels = s->options->override_channels};
-    envm_str subdir;
 
+    if (!s->options->spec && !s->options->needs)
+        return envm_fail(err, ENVM_USAGE, "what is to be searched for?");
+    if (s->options->needs)
+        ENVM_TRY(envm_search_needs_parse(s->arena, s->options->needs, &s->needs, err));
     ENVM_TRY(envm_input_read(s->context, s->arena, &request, s->options->platform, &s->input, err));
     if (s->input.kind != ENVM_INPUT_SPECS) {
         (void)envm_fail(err, ENVM_USAGE, "a package URL cannot be searched for");
@@ -352,6 +422,15 @@ static enum envm_code read_input(struct search *s, struct envm_error *err)
         return envm_error_hint(err, ENVM_USAGE, "give one with -c CHANNEL");
     }
     s->spec = s->input.specs[0];
+    return ENVM_OK;
+}
+
+static enum envm_code read_input(struct search *s, struct envm_error *err)
+{
+    envm_str subdir;
+
+    ENVM_TRY(read_spec(s, err));
+    keep_named_channel(s);
     s->exact = envm_match_spec_exact_name(s->spec);
     subdir = envm_match_spec_subdir(s->spec);
     if (!s->options->platform && envm_subdir_is_valid(subdir) &&
@@ -407,6 +486,8 @@ enum envm_code envm_search(struct envm_context *context, struct envm_memory *mem
     s.report.packages = (struct envm_record_view){
         envm_arena_copy(arena, s.packages.items, s.packages.count * sizeof(*s.packages.items)),
         s.packages.count};
+    if (options->needs)
+        s.report.needs = envm_arena_copy(arena, s.needed.items, s.needed.count * sizeof(envm_str));
     s.report.names = envm_arena_copy(arena, s.names.items, s.names.count * sizeof(*s.names.items));
     s.report.name_count = s.names.count;
     *ret_report = s.report;

@@ -67,6 +67,16 @@ tool 0.1" ]
     search 'lib >=2 special_*'
     expect_status 3
     expect_error "no build of it"
+    # The build exists, but with a version that is not asked for.
+    make_channel "$WORLD/second" <<<'[{"name": "x", "version": "1", "build": "a_0", "subdir": "linux-64", "files": {"x": "x"}},
+        {"name": "x", "version": "2", "build": "b_0", "subdir": "linux-64", "files": {"x": "x"}}]'
+    run_envm search 'x >=2 a_*' -c "$WORLD/second" --override-channels --platform linux-64 --json
+    expect_status 3
+    [ "$(json 'd["outcome"]')" = no-build ]
+    run_envm search 'x >=3 a_*' -c "$WORLD/second" --override-channels --platform linux-64 --json
+    [ "$(json 'd["outcome"]')" = no-version ]
+    run_envm search 'x[build_number=7]' -c "$WORLD/second" --override-channels --platform linux-64 --json
+    [ "$(json 'd["outcome"]')" = no-build ]
     PLATFORM=osx-arm64 search app
     expect_status 3
     expect_error "but for other platforms: linux-64"
@@ -102,6 +112,50 @@ tool 0.1" ]
     run_envm search app -c "http://127.0.0.1:$PORT" --override-channels --platform osx-64
     expect_status 3
     expect_error "but for other platforms: linux-64"
+}
+
+@test "search: a spec that names its channel is answered by that channel alone" {
+    make_channel "$WORLD/second" <<<'[{"name": "lib", "version": "9", "build": "0", "subdir": "linux-64", "files": {"x": "x"}}]'
+    run_envm search "file://$WORLD/second::lib" -c "$WORLD/channel" -c "$WORLD/second" --override-channels --platform linux-64 --json
+    expect_status 0
+    [ "$(json '[p["version"] for p in d["packages"]], d["channels"] == ["file://'"$WORLD"'/second"]')" = "(['9'], True)" ]
+    # Also one that is not in the list; the others are not even asked.
+    run_envm search "file://$WORLD/second::lib" -c "$WORLD/nosuch" --platform linux-64 --json
+    expect_status 0
+    [ "$(json '[p["version"] for p in d["packages"]], d["channels"] == ["file://'"$WORLD"'/second"]')" = "(['9'], True)" ]
+    # The short form, by an alias.
+    printf 'channel_alias: file://%s\n' "$WORLD" >"$HOME/.condarc"
+    run_envm search second::lib --json --platform linux-64
+    expect_status 0
+    [ "$(json '[p["version"] for p in d["packages"]]')" = "['9']" ]
+    run_envm search second/linux-64::lib --json
+    expect_status 0
+    run_envm search 'second::lib >=10' --json --platform linux-64
+    expect_status 3
+    [ "$(json 'd["outcome"], d["names"][0]["versions"]')" = "('no-version', ['9'])" ]
+}
+
+@test "search --needs: who depends on a package" {
+    search --needs lib
+    expect_status 0
+    [ "$(sed 's/ file:[^ ]* / /; s/  */ /g' <<<"$output")" = "app 1.0 h1_0 lib >=2" ]
+    search --needs 'pyth*' --json
+    [ "$(json '[(p["name"], p["needs"]) for p in d["packages"]]')" = "[('tool', 'python >=3.9')]" ]
+    search --needs __glibc 'a*'
+    expect_status 0
+    search --needs lib 't*' --json
+    expect_status 3
+    [ "$(json 'd["outcome"]')" = no-dependent ]
+    search --needs lbi
+    expect_status 3
+    expect_error 'needs "lbi"'
+    expect_error "did you mean lib?"
+    search --needs tool
+    expect_status 3
+    ! [[ $errors == *"did you mean"* ]]
+    search --needs 'lib >=2'
+    expect_status 2
+    expect_error "a name or a pattern"
 }
 
 @test "search: bad questions" {

@@ -29,6 +29,10 @@ static void test_canonical(void **state)
     } rows[] = {
         /* CEP 29: the two blocks of equivalent specs */
         {"pkg=1.8", "pkg=1.8"},
+        {"x.conda *", "x.conda[]"}, /* without the brackets it would be a file */
+        {"x.conda[]", "x.conda[]"},
+        {"a 1 b.CONDA", "a==1=b.conda[]"},
+        {"c::x.tar.bz2", "c::x.tar.bz2"},
         {"pkg =1.8", "pkg=1.8"},
         {"pkg 1.8.*", "pkg=1.8"},
         {"pkg 1.8.* *", "pkg=1.8"},
@@ -335,6 +339,8 @@ static void test_readable(void **state)
         {"conda-forge::numpy>=2", "conda-forge::numpy[version='>=2']"},
         {"numpy[version='>=2',build_number=3]", "numpy[version='>=2',build_number=3]"},
         {"num*", "num*"},
+        {"x.conda *", "x.conda[]"},
+        {"a 1 b.CONDA", "a 1 b.conda"},
     };
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
 
