@@ -43,6 +43,14 @@ struct envm_request {
     const char *lock_file;        /* NULL: beside the environment file, its stem + ".lock" */
     bool no_pip;                  /* leave a pip: section out instead of refusing it */
     bool add_pip;                 /* make python depend on pip */
+    const char *const *pins;      /* MatchSpecs that hold for the packages that they name, besides
+                                     the configured ones, and do not ask for them */
+    size_t pin_count;
+    const char *exclude_newer; /* leave newer packages out: a date, an RFC 3339 time, or a duration
+                                  before now; NULL: as configured */
+    const char *resolution;    /* "highest", "lowest-direct", "lowest"; NULL: as configured */
+    bool no_deps;              /* only what was asked for */
+    bool only_deps;            /* all but those of the requested packages that no other needs */
 };
 
 /* Why there is no solution; filled when a call returns ENVM_UNSATISFIABLE. */

@@ -5,11 +5,12 @@
 #include "base/hex.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/request_rows.h"
 
 struct create_args {
-    const char *name, *prefix, *file, *channel_priority, *platform, *lock_file;
-    struct text_list channels;
-    bool override_channels, locked, frozen, force, dry_run, verify, no_pip, add_pip, yes;
+    const char *name, *prefix, *file, *platform, *lock_file;
+    struct request_args request;
+    bool locked, frozen, force, dry_run, verify, no_pip, yes;
 };
 
 #define AT(member) offsetof(struct create_args, member)
@@ -19,12 +20,7 @@ static const struct option_row rows[] = {
     {'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"},
     {'f', "file", OPTION_TEXT, AT(file), "FILE",
      "environment file, lock, @EXPLICIT list or list of specs"},
-    {'c', "channel", OPTION_LIST, AT(channels), "CHANNEL",
-     "channel to take packages from, before the file's; may be repeated"},
-    {0, "override-channels", OPTION_FLAG, AT(override_channels), NULL,
-     "do not append the configured default channels"},
-    {0, "channel-priority", OPTION_TEXT, AT(channel_priority), "PRIORITY",
-     "strict (default), flexible or disabled"},
+    REQUEST_ROWS(struct create_args, request),
     {0, "platform", OPTION_TEXT, AT(platform), "PLATFORM", "make it for another platform"},
     {0, "lock", OPTION_TEXT, AT(lock_file), "FILE",
      "the lock (default: beside the environment file)"},
@@ -34,7 +30,6 @@ static const struct option_row rows[] = {
     {0, "force", OPTION_FLAG, AT(force), NULL, "replace an existing environment"},
     {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would be installed"},
     {0, "no-pip", OPTION_FLAG, AT(no_pip), NULL, "leave a pip: section out instead of refusing it"},
-    {0, "add-pip", OPTION_FLAG, AT(add_pip), NULL, "make python depend on pip, as conda does"},
     {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
     {0, NULL, OPTION_FLAG, 0, NULL, NULL},
 };
@@ -137,19 +132,14 @@ static enum envm_code make(struct cli *cli, const struct create_args *args,
 static enum envm_code run_create(struct cli *cli, void *values, struct envm_error *err)
 {
     const struct create_args *args = values;
-    const struct envm_create_options options = {
+    struct envm_create_options options = {
         .target = {.name = args->name, .prefix = args->prefix},
         .request = {.file = args->file,
                     .specs = cli->words.items,
                     .spec_count = cli->words.count,
-                    .channels = args->channels.items,
-                    .channel_count = args->channels.count,
-                    .override_channels = args->override_channels,
-                    .channel_priority = args->channel_priority,
                     .platform = args->platform,
                     .lock_file = args->lock_file,
-                    .no_pip = args->no_pip,
-                    .add_pip = args->add_pip},
+                    .no_pip = args->no_pip},
         .locked = args->locked,
         .frozen = args->frozen,
         .force = args->force,
@@ -158,6 +148,7 @@ static enum envm_code run_create(struct cli *cli, void *values, struct envm_erro
         .command_line = envm_cli_command_line(cli),
     };
 
+    envm_cli_fill_request(&args->request, &options.request);
     return make(cli, args, &options, err);
 }
 

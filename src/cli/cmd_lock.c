@@ -5,11 +5,13 @@
 #include "base/hex.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/request_rows.h"
 
 struct lock_args {
-    const char *file, *output, *channel_priority;
-    struct text_list channels, platforms;
-    bool override_channels, check, update, fetch, no_pip, add_pip, no_provenance, dry_run;
+    const char *file, *output;
+    struct text_list platforms;
+    struct request_args request;
+    bool check, update, fetch, no_pip, no_provenance, dry_run;
 };
 
 #define AT(member) offsetof(struct lock_args, member)
@@ -26,14 +28,8 @@ static const struct option_row rows[] = {
      "move packages to newer versions: those named behind it, or all"},
     {0, "fetch", OPTION_FLAG, AT(fetch), NULL,
      "fetch every package, so that the tree digest can be written"},
-    {'c', "channel", OPTION_LIST, AT(channels), "CHANNEL",
-     "channel to take packages from, before the file's; may be repeated"},
-    {0, "override-channels", OPTION_FLAG, AT(override_channels), NULL,
-     "do not append the configured default channels"},
-    {0, "channel-priority", OPTION_TEXT, AT(channel_priority), "PRIORITY",
-     "strict (default), flexible or disabled"},
+    REQUEST_ROWS(struct lock_args, request),
     {0, "no-pip", OPTION_FLAG, AT(no_pip), NULL, "leave a pip: section out instead of refusing it"},
-    {0, "add-pip", OPTION_FLAG, AT(add_pip), NULL, "make python depend on pip, as conda does"},
     {0, "no-provenance", OPTION_FLAG, AT(no_provenance), NULL,
      "leave out which repodata the lock was made from"},
     {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "solve and show, write nothing"},
@@ -95,14 +91,7 @@ static void report_text(struct cli *cli, const struct lock_args *args,
 static struct envm_lock_options make_options(struct cli *cli, const struct lock_args *args)
 {
     struct envm_lock_options options = {
-        .request = {.file = args->file,
-                    .channels = args->channels.items,
-                    .channel_count = args->channels.count,
-                    .override_channels = args->override_channels,
-                    .channel_priority = args->channel_priority,
-                    .lock_file = args->output,
-                    .no_pip = args->no_pip,
-                    .add_pip = args->add_pip},
+        .request = {.file = args->file, .lock_file = args->output, .no_pip = args->no_pip},
         .platforms = args->platforms.items,
         .platform_count = args->platforms.count,
         .update = args->update,
@@ -112,6 +101,7 @@ static struct envm_lock_options make_options(struct cli *cli, const struct lock_
         .dry_run = args->dry_run,
     };
 
+    envm_cli_fill_request(&args->request, &options.request);
     /* Words are names to update behind --update, specs otherwise. */
     if (args->update) {
         options.names = cli->words.items;

@@ -19,6 +19,7 @@ enum key_type {
     KEY_BOOL,
     KEY_NUMBER,
     KEY_LIST,
+    KEY_SPECS,  /* a list whose items hold spaces and commas: in variables & stands between them */
     KEY_CHOICE, /* text, one of `choices` separated by "|" */
 };
 
@@ -61,6 +62,10 @@ static const struct config_key keys[] = {
     KEY(fetch_threads, KEY_NUMBER, NULL, "8"),
     KEY(solver_timeout_secs, KEY_NUMBER, NULL, "60"),
     KEY(solver_memory_mib, KEY_NUMBER, NULL, "2048"),
+    KEY(pinned_packages, KEY_SPECS, NULL, ""),
+    KEY(exclude_newer, KEY_TEXT, NULL, ""),
+    KEY(resolution, KEY_CHOICE, "highest|lowest-direct|lowest", "highest"),
+    KEY(virtual_packages, KEY_LIST, NULL, ""),
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -72,7 +77,9 @@ static bool taken_from_condarc(const struct config_key *key)
                                       "require_hashes",      "add_pip_as_python_dependency",
                                       "solver_timeout_secs", "solver_memory_mib",
                                       "fetch_threads",       "shared_cache",
-                                      "cache_layers",        "archive_folders"};
+                                      "cache_layers",        "archive_folders",
+                                      "exclude_newer",       "resolution",
+                                      "virtual_packages"};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (strcmp(own[i], key->name) == 0)
@@ -110,6 +117,18 @@ static struct envm_str_list words(struct envm_arena *arena, envm_str text)
             items[count++] = envm_arena_str(arena, envm_str_n(rest.ptr, len));
         rest = envm_str_skip(rest, len + 1);
     }
+    return (struct envm_str_list){items, count};
+}
+
+static struct envm_str_list specs_between(struct envm_arena *arena, envm_str text)
+{
+    envm_str *items = envm_arena_new_array(arena, envm_str, text.len + 1);
+    envm_str part;
+    size_t count = 0;
+
+    while (text.ptr && envm_str_split_next(&text, '&', &part))
+        if (envm_str_trim(part).len > 0)
+            items[count++] = envm_arena_str(arena, envm_str_trim(part));
     return (struct envm_str_list){items, count};
 }
 
@@ -163,6 +182,9 @@ static const char *set_scalar(struct loader *l, const struct config_key *key, en
         return envm_str_parse_u64(text, place) ? NULL : "a whole number";
     case KEY_LIST:
         *(struct envm_str_list *)place = words(l->arena, text);
+        return NULL;
+    case KEY_SPECS:
+        *(struct envm_str_list *)place = specs_between(l->arena, text);
         return NULL;
     }
     return NULL;
@@ -220,10 +242,11 @@ static enum envm_code set_key(struct loader *l, size_t index, const struct envm_
 
     if (envm_yaml_is_null(node))
         return ENVM_OK;
-    if (key->type == KEY_LIST && node->kind == ENVM_YAML_SEQUENCE)
+    bool is_list = key->type == KEY_LIST || key->type == KEY_SPECS;
+    if (is_list && node->kind == ENVM_YAML_SEQUENCE)
         ENVM_TRY(set_list(l, index, node, err));
     else if (node->kind != ENVM_YAML_SCALAR)
-        wanted = key->type == KEY_LIST ? "a list" : "a single value";
+        wanted = is_list ? "a list" : "a single value";
     else
         wanted = set_scalar(l, key, node->scalar);
     if (wanted)
@@ -441,12 +464,14 @@ envm_str envm_config_value(struct envm_arena *arena, const struct envm_config *c
     case KEY_NUMBER:
         return envm_arena_printf(arena, "%llu", (unsigned long long)*(const uint64_t *)place);
     case KEY_LIST:
+    case KEY_SPECS:
         break;
     }
+    const char *between = keys[index].type == KEY_SPECS ? " & " : " ";
     const struct envm_str_list *list = place;
 
     for (size_t i = 0; i < list->count; i++)
-        text = envm_arena_printf(arena, "%.*s%s%.*s", ENVM_STR_ARGS(text), i ? " " : "",
+        text = envm_arena_printf(arena, "%.*s%s%.*s", ENVM_STR_ARGS(text), i ? between : "",
                                  ENVM_STR_ARGS(list->items[i]));
     return text;
 }

@@ -39,6 +39,10 @@ struct envm_config {
     uint64_t fetch_threads;
     uint64_t solver_timeout_secs;
     uint64_t solver_memory_mib;
+    struct envm_str_list pinned_packages;
+    envm_str exclude_newer;
+    envm_str resolution;
+    struct envm_str_list virtual_packages; /* "__cuda=12.4": in place of what the machine has */
     /* mappings */
     struct envm_custom_channel *custom_channels;
     size_t custom_channel_count;

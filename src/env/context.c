@@ -10,6 +10,7 @@
 #include "codec/url.h"
 #include "env/holders.h"
 #include "lock/lockfile_explicit.h"
+#include "sys/clock.h"
 #include "sys/fs.h"
 
 void envm_on_out_of_memory(void (*handler)(size_t size))
@@ -147,6 +148,8 @@ static enum envm_code setup(struct envm_context *context,
 
     ENVM_TRY(check_choice(options->link_mode, "auto|hardlink|reflink|copy", "--link-mode", err));
     ENVM_TRY(check_choice(options->durability, "batch|none|full", "--durability", err));
+    int64_t now = envm_clock_now();
+    context->now_ms = now > 0 ? (uint64_t)now * 1000 : 0;
     context->environment = envm_environ_from(&context->arena, options->environment);
     ENVM_TRY(envm_config_load(&context->arena, context->environment, options->no_config,
                               &context->sink, config, err));

@@ -38,6 +38,8 @@ struct envm_context {
     pthread_mutex_t damage_mutex; /* one search for the holders of damaged files at a time */
     unsigned threads;
     bool insecure;
+    uint64_t
+        now_ms; /* since the epoch, when the context was made: one moment for all that it does */
     const char *ca_bundle;
     ENVM_VEC(struct envm_credential) credentials; /* collected from channels */
     struct envm_downloader *downloader;           /* made at first use */

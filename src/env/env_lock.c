@@ -197,6 +197,18 @@ static enum envm_code check(struct locking *l, struct envm_str_list platforms,
     return code;
 }
 
+/* A limit like "7d" moves every day. While the packages stay, so does the lock. */
+static void keep_limit(struct locking *l)
+{
+    const struct envm_lock_terms *old = &l->first.lock.request.terms;
+    struct envm_lock_terms *terms = &l->lock.request.terms;
+
+    if (l->first.has_lock && terms->exclude_newer_is_moving && l->moved.count == 0 &&
+        old->exclude_newer_ms && old->exclude_newer_ms <= terms->exclude_newer_ms &&
+        l->first.lock.platform_count == l->lock.platform_count)
+        terms->exclude_newer_ms = old->exclude_newer_ms;
+}
+
 static enum envm_code write_result(struct locking *l, struct envm_error *err)
 {
     envm_str text = {0};
@@ -206,6 +218,7 @@ static enum envm_code write_result(struct locking *l, struct envm_error *err)
         qsort(l->specs.items, count, sizeof(*l->specs.items), envm_str_compare_qsort);
     l->lock.request.specs =
         envm_arena_str_list(l->arena, (struct envm_str_list){l->specs.items, count});
+    keep_limit(l);
     if (l->options->dry_run) {
         l->report->lock_state = ENVM_LOCK_NONE;
         return ENVM_OK;

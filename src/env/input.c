@@ -9,6 +9,7 @@
 #include "codec/url.h"
 #include "conda/package_record.h"
 #include "conda/platform.h"
+#include "env/input_terms.h"
 #include "lock/lockfile_detect.h"
 #include "lock/lockfile_explicit.h"
 #include "sys/fs.h"
@@ -363,7 +364,7 @@ static enum envm_code choose_options(struct input_reader *r, struct envm_error *
                          ENVM_STR_ARGS(priority));
     r->input->channel_priority = priority;
     r->input->add_pip = request->add_pip || r->context->config.add_pip_as_python_dependency;
-    return ENVM_OK;
+    return envm_input_terms(r->context, r->arena, request, r->input, err);
 }
 
 static enum envm_code read_all(struct input_reader *r, struct envm_error *err)
@@ -380,6 +381,7 @@ static enum envm_code read_all(struct input_reader *r, struct envm_error *err)
         ENVM_TRY(read_file(r, err));
     ENVM_TRY(read_command_line(r, here, err));
     ENVM_TRY(take_url_specs(r, err));
+    ENVM_TRY(envm_input_refuse_terms(r->request, r->input, err));
     ENVM_TRY(add_default_channels(r, err));
     ENVM_TRY(add_spec_channels(r, err));
     finish_lists(r);
@@ -419,6 +421,7 @@ struct envm_lock_question envm_input_question(const struct envm_input *input,
         .spec_count = input->spec_count,
         .channel_priority = input->channel_priority,
         .add_pip = input->add_pip,
+        .terms = input->terms,
         .variables = input->environment.variables,
         .variable_count = input->environment.variable_count,
         .virtual_packages = virtual_packages,

@@ -33,6 +33,9 @@ struct envm_input {
     struct envm_str_list spec_texts; /* canonical, sorted */
     envm_str channel_priority;
     bool add_pip;
+    struct envm_lock_terms terms;
+    const struct envm_match_spec *const *pins; /* those of the terms, as written */
+    size_t pin_count;
     struct envm_str_list omitted_pip;
     struct envm_record_list explicit_records;
     struct envm_record_list extra_records; /* of specs that are URLs: candidates besides those of

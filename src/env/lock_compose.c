@@ -86,6 +86,9 @@ struct envm_lockfile envm_lock_compose(struct envm_arena *arena, const struct en
         .variable_count = input->environment.variable_count,
     };
 
+    /* an explicit list was not solved for */
+    if (input->kind == ENVM_INPUT_SPECS)
+        lock.request.terms = input->terms;
     lock.platforms = envm_arena_new_array(arena, struct envm_lock_platform, old_count + 1);
     for (size_t i = 0; i < old_count; i++) {
         if (!envm_str_equal(old->platforms[i].platform, block->platform))

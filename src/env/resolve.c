@@ -8,6 +8,7 @@
 #include "base/topo.h"
 #include "conda/package_record.h"
 #include "env/complete.h"
+#include "env/input_terms.h"
 #include "host/virtual_packages.h"
 
 static int compare_names(const void *a, const void *b)
@@ -81,7 +82,30 @@ enum envm_code envm_resolve_virtual(struct envm_context *context, struct envm_ar
                                     envm_str platform, struct envm_record_list *ret_records,
                                     struct envm_error *err)
 {
-    return envm_virtual_packages(arena, platform, context->environment, ret_records, err);
+    return envm_virtual_packages(arena, platform, context->environment,
+                                 context->config.virtual_packages, ret_records, err);
+}
+
+static enum envm_resolution_mode mode_of(envm_str text)
+{
+    if (envm_str_equal_c(text, "lowest-direct"))
+        return ENVM_RESOLVE_LOWEST_DIRECT;
+    return envm_str_equal_c(text, "lowest") ? ENVM_RESOLVE_LOWEST : ENVM_RESOLVE_HIGHEST;
+}
+
+/* Those of the request and those of the environment. */
+static const struct envm_match_spec *const *all_pins(struct envm_arena *arena,
+                                                     const struct envm_input *input,
+                                                     const struct envm_resolve_state *state)
+{
+    const struct envm_match_spec **pins = envm_arena_new_array(
+        arena, const struct envm_match_spec *, input->pin_count + state->pin_count);
+
+    for (size_t i = 0; i < input->pin_count; i++)
+        pins[i] = input->pins[i];
+    for (size_t i = 0; i < state->pin_count; i++)
+        pins[input->pin_count + i] = state->pins[i];
+    return pins;
 }
 
 static enum envm_channel_priority priority_of(envm_str text)
@@ -194,8 +218,10 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
         .preferred = state->preferred,
         .installed = state->installed,
         .frozen = state->frozen,
-        .pins = state->pins,
-        .pin_count = state->pin_count,
+        .pins = all_pins(arena, input, state),
+        .pin_count = input->pin_count + state->pin_count,
+        .exclude_newer_ms = input->terms.exclude_newer_ms,
+        .resolution = mode_of(input->terms.resolution),
         .platform = input->platform,
         .add_pip = input->add_pip,
         .timeout_ms = (unsigned)(context->config.solver_timeout_secs > 86400
@@ -212,7 +238,7 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
             *ret_explanation = (struct envm_explanation){problem.text, problem.json};
         return code;
     }
-    resolution.packages = solution.records;
+    resolution.packages = envm_input_keep(arena, input, solution.records);
     resolution.is_strict = request.priority == ENVM_PRIORITY_STRICT;
     *ret_resolution = resolution;
     return ENVM_OK;

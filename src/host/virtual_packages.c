@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/virtual_packages.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/utf8.h"
 #include "conda/archive_name.h"
@@ -17,12 +19,14 @@
 #define DEFAULT_WIN "10.0.17763"
 
 #define PACKAGES_MAX 8
+#define OVERRIDE "CONDA_OVERRIDE_"
 
 struct collector {
     struct envm_arena *arena;
     envm_str platform;
     const struct envm_environ *environment;
-    bool native; /* the platform is the host's: detect */
+    struct envm_str_list configured; /* "__cuda=12.4" */
+    bool native;                     /* the platform is the host's: detect */
     const struct envm_package_record **records;
     size_t count;
     struct envm_error *err;
@@ -39,14 +43,63 @@ static void add(struct collector *c, const char *name, envm_str version, envm_st
     c->records[c->count++] = record;
 }
 
-/* The value of an override; false when it is not set. */
+/* "__cuda=12.4" and "CONDA_OVERRIDE_CUDA" mean one package. */
+static bool is_configured_name(envm_str entry, const char *variable)
+{
+    size_t equal = envm_str_find_char(entry, '=');
+    envm_str name = envm_str_slice(entry, 0, equal);
+    envm_str wanted = envm_str_skip(envm_str_from(variable), strlen(OVERRIDE));
+
+    return equal != SIZE_MAX && envm_str_starts_with(name, ENVM_STR("__")) &&
+           envm_str_equal_nocase(envm_str_skip(name, 2), wanted);
+}
+
+/* The value of an override; false when it is not set. A variable is nearer than the configuration,
+ * and of that the first entry counts, which is the user's. */
 static bool override_of(const struct collector *c, const char *variable, envm_str *ret_value)
 {
     const char *value = envm_environ_get(c->environment, variable);
 
     *ret_value =
         value ? envm_arena_str(c->arena, envm_str_trim(envm_str_from(value))) : (envm_str){"", 0};
+    for (size_t i = 0; !value && i < c->configured.count; i++) {
+        if (!is_configured_name(c->configured.items[i], variable))
+            continue;
+        envm_str entry = c->configured.items[i];
+        *ret_value = envm_arena_str(
+            c->arena, envm_str_trim(envm_str_skip(entry, envm_str_find_char(entry, '=') + 1)));
+        return true;
+    }
     return value != NULL;
+}
+
+/* A misspelt entry would have no effect, and nobody would know. */
+static enum envm_code check_configured(struct collector *c)
+{
+    static const char *const known[] = {OVERRIDE "ARCHSPEC", OVERRIDE "CUDA",  OVERRIDE "CUDA_ARCH",
+                                        OVERRIDE "GLIBC",    OVERRIDE "LINUX", OVERRIDE "OSX",
+                                        OVERRIDE "WIN"};
+
+    for (size_t i = 0; i < c->configured.count; i++) {
+        ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
+        size_t k = 0;
+
+        while (k < sizeof(known) / sizeof(*known) &&
+               !is_configured_name(c->configured.items[i], known[k]))
+            k++;
+        if (k < sizeof(known) / sizeof(*known))
+            continue;
+        envm_buf_add_escaped(&shown, c->configured.items[i], 80);
+        (void)envm_fail(c->err, ENVM_USAGE,
+                        "virtual_packages: \"%s\" does not say which virtual package has which "
+                        "version",
+                        envm_buf_str(&shown).ptr);
+        return envm_error_hint(c->err, ENVM_USAGE,
+                               "write for example __glibc=2.17, __cuda=12.4 or __cuda= for none; "
+                               "the names are __archspec, __cuda, __cuda_arch, __glibc, __linux, "
+                               "__osx and __win");
+    }
+    return ENVM_OK;
 }
 
 static enum envm_code bad_override(struct collector *c, const char *variable, envm_str value,
@@ -58,7 +111,10 @@ static enum envm_code bad_override(struct collector *c, const char *variable, en
     envm_buf_add_escaped(&shown, value, 80);
     code = envm_fail(c->err, ENVM_USAGE, "%s is '%s', which is not %s", variable,
                      envm_buf_str(&shown).ptr, wanted);
-    return envm_error_hint(c->err, code, "unset %s to use what the machine offers", variable);
+    return envm_error_hint(c->err, code,
+                           "unset %s to use what the machine offers, or mend the entry of "
+                           "virtual_packages in the configuration",
+                           variable);
 }
 
 static bool is_version(const struct collector *c, envm_str text)
@@ -202,14 +258,17 @@ static enum envm_code add_win(struct collector *c)
 
 enum envm_code envm_virtual_packages(struct envm_arena *arena, envm_str platform,
                                      const struct envm_environ *environment,
+                                     struct envm_str_list configured,
                                      struct envm_record_list *ret_records, struct envm_error *err)
 {
     struct collector c = {.arena = arena,
                           .platform = envm_arena_str(arena, platform),
                           .environment = environment,
+                          .configured = configured,
                           .native = envm_str_equal(platform, envm_platform_host()),
                           .err = err};
 
+    ENVM_TRY(check_configured(&c));
     c.records = envm_arena_new_array(arena, const struct envm_package_record *, PACKAGES_MAX);
     /* In the order of their names. */
     ENVM_TRY(add_archspec(&c));

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "conda/environment_spec.h"
 #include "conda/package_source.h"
+#include "lock/lockfile_terms.h"
 
 struct envm_lock_platform {
     envm_str platform;
@@ -25,6 +26,7 @@ struct envm_lock_request {
     bool add_pip;
     bool is_explicit; /* made from package URLs, without a solver: may lack dependencies */
     struct envm_str_list omitted_pip; /* pip requirements left out by --no-pip; empty otherwise */
+    struct envm_lock_terms terms;
 };
 
 /* Where the repodata came from; never compared. */

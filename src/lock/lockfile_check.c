@@ -11,7 +11,9 @@ struct check {
     struct envm_arena *arena;
     const struct envm_lock_platform *platform;
     const struct envm_lock_question *question;
-    struct envm_map names; /* name -> index in platform->packages */
+    const struct envm_lock_terms *made_with; /* no-deps, only-deps */
+    struct envm_map asked;                   /* only-deps: names that the lock was asked for */
+    struct envm_map names;                   /* name -> index in platform->packages */
     bool *reached;
     ENVM_VEC(size_t) queue;
     ENVM_VEC(envm_str) reasons;
@@ -66,7 +68,16 @@ static size_t find_by_pattern(const struct check *c, const struct envm_match_spe
     return SIZE_MAX;
 }
 
-static void require(struct check *c, const struct envm_match_spec *spec, envm_str who)
+/* What a lock that leaves packages out on purpose need not hold. */
+static bool is_left_out(const struct check *c, envm_str name, bool is_request)
+{
+    if (c->made_with->only_deps)
+        return is_request || (name.len && envm_map_find(&c->asked, name));
+    return c->made_with->no_deps && !is_request;
+}
+
+static void require(struct check *c, const struct envm_match_spec *spec, envm_str who,
+                    bool is_request)
 {
     envm_str name = envm_match_spec_exact_name(spec);
     envm_str text = envm_match_spec_text(spec);
@@ -80,7 +91,8 @@ static void require(struct check *c, const struct envm_match_spec *spec, envm_st
     found = name.len ? envm_map_find(&c->names, name) : NULL;
     index = found ? (size_t)*found : name.len ? SIZE_MAX : find_by_pattern(c, spec);
     if (index == SIZE_MAX) {
-        reason(c, "%.*s \"%.*s\" is not in the lock", ENVM_STR_ARGS(who), ENVM_STR_ARGS(text));
+        if (!is_left_out(c, name, is_request))
+            reason(c, "%.*s \"%.*s\" is not in the lock", ENVM_STR_ARGS(who), ENVM_STR_ARGS(text));
         return;
     }
     if (!envm_match_spec_matches(spec, c->platform->packages.items[index])) {
@@ -90,7 +102,8 @@ static void require(struct check *c, const struct envm_match_spec *spec, envm_st
                ENVM_STR_ARGS(text), ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
                ENVM_STR_ARGS(record->build));
     }
-    reach(c, index);
+    if (!c->made_with->no_deps || is_request)
+        reach(c, index);
 }
 
 static enum envm_code check_record(struct check *c, const struct envm_package_record *record,
@@ -102,7 +115,7 @@ static enum envm_code check_record(struct check *c, const struct envm_package_re
         const struct envm_match_spec *spec;
 
         ENVM_TRY(envm_match_spec_parse(c->arena, record->depends.items[i], &spec, err));
-        require(c, spec, who);
+        require(c, spec, who, false);
     }
     if (c->question->add_pip && envm_str_equal_c(record->name, "python")) {
         const uint64_t *pip = envm_map_find(&c->names, ENVM_STR("pip"));
@@ -161,6 +174,31 @@ static bool same_variables(const struct envm_lockfile *lock, const struct envm_l
     return true;
 }
 
+static bool list_has(struct envm_str_list list, envm_str text)
+{
+    for (size_t i = 0; i < list.count; i++)
+        if (envm_str_equal(list.items[i], text))
+            return true;
+    return false;
+}
+
+/* The packages of a lock made with only-deps say nothing about what was asked for, so the texts
+ * have to be the same. The list of a lock for several platforms is that of all of them. */
+static void check_specs(struct check *c, const struct envm_lockfile *lock)
+{
+    const struct envm_lock_question *q = c->question;
+
+    for (size_t i = 0; i < q->spec_count; i++) {
+        envm_str text = envm_match_spec_format(c->arena, q->specs[i]);
+        if (!list_has(lock->request.specs, text))
+            reason(c, "the lock (only-deps) was not made for \"%.*s\"",
+                   ENVM_STR_ARGS(envm_match_spec_text(q->specs[i])));
+    }
+    if (lock->platform_count == 1 && lock->request.specs.count != q->spec_count)
+        reason(c, "the lock (only-deps) was made for %zu specs, not for %zu",
+               lock->request.specs.count, q->spec_count);
+}
+
 static void check_options(struct check *c, const struct envm_lockfile *lock)
 {
     const struct envm_lock_question *q = c->question;
@@ -176,6 +214,25 @@ static void check_options(struct check *c, const struct envm_lockfile *lock)
                q->add_pip ? "on" : "off");
     if (!same_variables(lock, q))
         reason(c, "the variables differ from those in the lock");
+    struct envm_str_list differences =
+        envm_lock_terms_compare(c->arena, &q->terms, &lock->request.terms);
+    for (size_t i = 0; i < differences.count; i++)
+        envm_vec_push(&c->reasons, differences.items[i]);
+    if (lock->request.terms.only_deps)
+        check_specs(c, lock);
+}
+
+static enum envm_code note_asked(struct check *c, const struct envm_lockfile *lock,
+                                 struct envm_error *err)
+{
+    for (size_t i = 0; i < lock->request.specs.count; i++) {
+        const struct envm_match_spec *spec;
+
+        ENVM_TRY(envm_match_spec_parse(c->arena, lock->request.specs.items[i], &spec, err));
+        if (envm_match_spec_exact_name(spec).len)
+            envm_map_set(&c->asked, envm_match_spec_exact_name(spec), 1);
+    }
+    return ENVM_OK;
 }
 
 static enum envm_code run_check(struct check *c, const struct envm_lockfile *lock,
@@ -188,9 +245,11 @@ static enum envm_code run_check(struct check *c, const struct envm_lockfile *loc
     for (size_t i = 0; i < packages->count; i++)
         envm_map_set(&c->names, packages->items[i]->name, i);
     for (size_t i = 0; i < c->question->spec_count; i++)
-        require(c, c->question->specs[i], ENVM_STR("the request"));
+        require(c, c->question->specs[i], ENVM_STR("the request"), true);
+    if (c->made_with->only_deps)
+        ENVM_TRY(note_asked(c, lock, err));
     for (size_t i = 0; i < packages->count; i++)
-        if (c->question->packages_only)
+        if (c->question->packages_only || c->made_with->only_deps)
             reach(c, i);
     for (size_t i = 0; i < c->queue.count; i++)
         ENVM_TRY(check_record(c, packages->items[c->queue.items[i]], err));
@@ -208,7 +267,8 @@ enum envm_code envm_lockfile_check(struct envm_arena *arena, const struct envm_l
 {
     struct check c = {.arena = arena,
                       .platform = envm_lockfile_platform(lock, question->platform),
-                      .question = question};
+                      .question = question,
+                      .made_with = &lock->request.terms};
     enum envm_code code = ENVM_OK;
 
     if (!c.platform) {
@@ -225,6 +285,7 @@ enum envm_code envm_lockfile_check(struct envm_arena *arena, const struct envm_l
         *ret_reasons = (struct envm_str_list){items, c.reasons.count};
     }
     envm_map_release(&c.names);
+    envm_map_release(&c.asked);
     envm_vec_release(&c.queue);
     envm_vec_release(&c.reasons);
     return code;

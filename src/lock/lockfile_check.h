@@ -16,6 +16,7 @@ struct envm_lock_question {
     size_t spec_count;
     envm_str channel_priority;
     bool add_pip;
+    struct envm_lock_terms terms;
     const struct envm_environment_variable *variables;
     size_t variable_count;
     struct envm_record_list virtual_packages; /* of the machine that will use it */

@@ -352,6 +352,11 @@ static enum envm_code check_dependencies(struct reader *r, const struct envm_yam
     return ENVM_OK;
 }
 
+static bool may_lack_dependencies(const struct envm_lock_request *request)
+{
+    return request->is_explicit || envm_lock_terms_is_partial(&request->terms);
+}
+
 static enum envm_code read_platform_packages(struct reader *r, const struct envm_yaml_node *list,
                                              struct envm_record_list *ret_list)
 {
@@ -372,7 +377,7 @@ static enum envm_code read_platform_packages(struct reader *r, const struct envm
         envm_map_set(&r->used, node->scalar, 1);
         ENVM_TRY(check_record(r, node, items[i], &names));
     }
-    for (size_t i = 0; i < list->count && !r->lock->request.is_explicit; i++)
+    for (size_t i = 0; i < list->count && !may_lack_dependencies(&r->lock->request); i++)
         ENVM_TRY(check_dependencies(r, list->items[i], items[i], &names));
     if (list->count > 0)
         qsort(items, list->count, sizeof(*items), compare_records);
@@ -407,8 +412,10 @@ static enum envm_code read_platform(struct reader *r, const struct envm_yaml_nod
 static enum envm_code read_request(struct reader *r, const struct envm_yaml_node *node)
 {
     static const char *const allowed[] = {"specs", "options", "omitted-pip", NULL};
-    static const char *const allowed_options[] = {"add-pip", "channel-priority", "explicit", NULL};
-    const struct envm_yaml_node *specs;
+    static const char *const allowed_options[] = {"add-pip",  "channel-priority", "exclude-newer",
+                                                  "explicit", "no-deps",          "only-deps",
+                                                  "pins",     "resolution",       NULL};
+    const struct envm_yaml_node *specs, *where;
     const struct envm_yaml_node *options;
     envm_str is_explicit = {0};
     envm_str add_pip = {0};
@@ -422,6 +429,9 @@ static enum envm_code read_request(struct reader *r, const struct envm_yaml_node
     ENVM_TRY(read_text(r, options, "channel-priority", &r->lock->request.channel_priority));
     ENVM_TRY(read_text(r, options, "add-pip", &add_pip));
     ENVM_TRY(read_text(r, options, "explicit", &is_explicit));
+    const char *fault = envm_lock_terms_read(r->arena, options, &r->lock->request.terms, &where);
+    if (fault)
+        return bad(r, ENVM_MALFORMED, where, "%s", fault);
     r->lock->request.add_pip = envm_str_equal_c(add_pip, "true");
     r->lock->request.is_explicit = envm_str_equal_c(is_explicit, "true");
     return ENVM_OK;

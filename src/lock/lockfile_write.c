@@ -101,6 +101,7 @@ static void add_request(struct envm_buf *out, const struct envm_lockfile *lock)
     envm_yaml_add_field(out, 8, "channel-priority", lock->request.channel_priority);
     if (lock->request.is_explicit)
         envm_buf_add_cstr(out, "        explicit: true\n");
+    envm_lock_terms_write(out, 8, &lock->request.terms);
     add_list(out, 6, "omitted-pip", lock->request.omitted_pip);
     if (lock->variable_count == 0)
         return;

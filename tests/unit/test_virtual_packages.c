@@ -8,8 +8,8 @@
 #include "host/virtual_packages.h"
 
 /* "name=version=build; …" or "error: TEXT". */
-static envm_str packages(struct envm_arena *arena, const char *platform,
-                         const char *const *environment)
+static envm_str packages_with(struct envm_arena *arena, const char *platform,
+                              const char *const *environment, struct envm_str_list configured)
 {
     struct envm_environ *env = envm_environ_from(arena, environment);
     struct envm_record_list list = {0};
@@ -17,7 +17,8 @@ static envm_str packages(struct envm_arena *arena, const char *platform,
     envm_str text = ENVM_STR("");
     size_t i;
 
-    if (envm_virtual_packages(arena, envm_str_from(platform), env, &list, &err) != ENVM_OK) {
+    if (envm_virtual_packages(arena, envm_str_from(platform), env, configured, &list, &err) !=
+        ENVM_OK) {
         assert_int_equal(err.code, ENVM_USAGE);
         assert_non_null(err.hint);
         text = envm_arena_printf(arena, "error: %s", err.text);
@@ -33,6 +34,49 @@ static envm_str packages(struct envm_arena *arena, const char *platform,
                                  ENVM_STR_ARGS(record->version), ENVM_STR_ARGS(record->build));
     }
     return envm_arena_str(arena, text);
+}
+
+static envm_str packages(struct envm_arena *arena, const char *platform,
+                         const char *const *environment)
+{
+    return packages_with(arena, platform, environment, (struct envm_str_list){0});
+}
+
+static void test_configured(void **state)
+{
+    static const struct {
+        const char *platform, *variable, *entry, *expected;
+    } rows[] = {
+        {"linux-s390x", NULL, "__glibc=2.17",
+         "__archspec=0=s390x; __glibc=2.17=0; __linux=5.10=0; __unix=0=0"},
+        {"linux-s390x", "CONDA_OVERRIDE_GLIBC=2.35", "__glibc=2.17",
+         "__archspec=0=s390x; __glibc=2.35=0; __linux=5.10=0; __unix=0=0"},
+        {"linux-s390x", NULL, "__osx=13.0",
+         "__archspec=0=s390x; __glibc=2.28=0; __linux=5.10=0; __unix=0=0"},
+        {"linux-s390x", NULL, "__cuda=12.4",
+         "__archspec=0=s390x; __cuda=12.4=0; __glibc=2.28=0; __linux=5.10=0; __unix=0=0"},
+        {"linux-s390x", "CONDA_OVERRIDE_CUDA=", "__cuda=12.4",
+         "__archspec=0=s390x; __glibc=2.28=0; __linux=5.10=0; __unix=0=0"},
+        {"linux-s390x", NULL, "__linux=six",
+         "error: CONDA_OVERRIDE_LINUX is 'six', which is not two to four numbers such as 5.10"},
+        {"linux-s390x", NULL, "glibc=2.17",
+         "error: virtual_packages: \"glibc=2.17\" does not say which virtual package has which "
+         "version"},
+        {"linux-s390x", NULL, "__glib=2.17",
+         "error: virtual_packages: \"__glib=2.17\" does not say which virtual package has which "
+         "version"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+        const char *environment[] = {rows[i].variable, NULL};
+        envm_str entry = envm_str_from(rows[i].entry);
+        envm_str text =
+            packages_with(&arena, rows[i].platform, environment, (struct envm_str_list){&entry, 1});
+
+        assert_string_equal(text.ptr, rows[i].expected);
+    }
 }
 
 static void test_other_platforms(void **state)
@@ -230,11 +274,9 @@ static void test_driver(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_other_platforms),
-        cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_driver),
+        cmocka_unit_test(test_other_platforms), cmocka_unit_test(test_configured),
+        cmocka_unit_test(test_overrides),       cmocka_unit_test(test_host),
+        cmocka_unit_test(test_parts),           cmocka_unit_test(test_driver),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
