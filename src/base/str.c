@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/str.h"
 
-bool envm_str_equal(envm_str a, envm_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 bool envm_str_equal_c(envm_str a, const char *b)
 {
     return envm_str_equal(a, envm_str_from(b));

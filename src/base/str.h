@@ -30,7 +30,10 @@ static inline envm_str envm_str_n(const char *ptr, size_t len)
     return (envm_str){ptr, len};
 }
 
-bool envm_str_equal(envm_str a, envm_str b);
+static inline bool envm_str_equal(envm_str a, envm_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
 bool envm_str_equal_c(envm_str a, const char *b);
 bool envm_str_equal_nocase(envm_str a, envm_str b);
 bool envm_str_starts_with(envm_str s, envm_str prefix);

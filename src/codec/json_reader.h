@@ -46,14 +46,31 @@ struct envm_json_reader {
  * skipped strings too). */
 void envm_json_init(struct envm_json_reader *r, envm_str text);
 
+/* For a text that was cut behind an element of an object (or is the rest of one): `text` goes on
+ * with ',' or '}', `objects` levels (1 to ENVM_JSON_DEPTH_MAX) of objects deep. Whether that is so
+ * is for the caller to know: it must be what another reader has found at the end of the part
+ * before. */
+void envm_json_init_inside(struct envm_json_reader *r, envm_str text, unsigned objects);
+/* True when only white space is left behind an element: the text may have been cut there. */
+bool envm_json_is_at_end(struct envm_json_reader *r);
+
 /* Type of the next value, without consuming it. */
-enum envm_json_type envm_json_peek(struct envm_json_reader *r);
+enum envm_json_type envm_json_peek_any(struct envm_json_reader *r);
+static inline enum envm_json_type envm_json_peek(struct envm_json_reader *r)
+{
+    /* Nearly all values are strings right behind their colon. */
+    if (!r->fault && r->depth > 0 && r->at < r->end && *r->at == '"')
+        return ENVM_JSON_STRING;
+    return envm_json_peek_any(r);
+}
 
 bool envm_json_begin_object(struct envm_json_reader *r);
 /* Next key; false at '}' (consumed) or on an error. A key without escapes is a slice of the input;
  * with escapes it is decoded into the arena. arena == NULL: an escaped key is an error, for readers
  * whose keys are all known names. The caller must consume the value before asking again. */
 bool envm_json_next_key(struct envm_json_reader *r, struct envm_arena *arena, envm_str *ret_key);
+/* Skips a key and its value in an object; false at '}' (consumed) or on an error. */
+bool envm_json_skip_member(struct envm_json_reader *r);
 bool envm_json_begin_array(struct envm_json_reader *r);
 /* True when another element follows (positioned on it); false at ']' (consumed). */
 bool envm_json_next_element(struct envm_json_reader *r);

@@ -46,8 +46,8 @@ static const struct {
     {ENVM_STR_INIT("md5"), FIELD_MD5},
     {ENVM_STR_INIT("name"), FIELD_NAME},
     {ENVM_STR_INIT("noarch"), FIELD_NOARCH},
-    {ENVM_STR_INIT("sha256"), FIELD_SHA256},
     {ENVM_STR_INIT("python_site_packages_path"), FIELD_SITE_PACKAGES},
+    {ENVM_STR_INIT("sha256"), FIELD_SHA256},
     {ENVM_STR_INIT("size"), FIELD_SIZE},
     {ENVM_STR_INIT("subdir"), FIELD_SUBDIR},
     {ENVM_STR_INIT("timestamp"), FIELD_TIMESTAMP},
@@ -63,14 +63,21 @@ struct record_reader {
     bool has_name, has_version, has_build;
 };
 
-static enum field find_field(envm_str key)
+/* Repodata has its keys sorted, as this table has: the search begins behind the last key found.
+ * 3 instead of 10 comparisons for a key, a tenth of reading repodata. */
+static enum field find_field(envm_str key, size_t *next)
 {
-    size_t i;
+    const size_t count = sizeof(fields) / sizeof(fields[0]);
+    size_t at = *next;
 
-    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (key.len == fields[i].key.len && key.ptr[0] == fields[i].key.ptr[0] &&
-            memcmp(key.ptr, fields[i].key.ptr, key.len) == 0)
-            return fields[i].field;
+    for (size_t i = 0; i < count; i++, at++) {
+        at = at < count ? at : 0;
+        if (key.len == fields[at].key.len && key.ptr[0] == fields[at].key.ptr[0] &&
+            memcmp(key.ptr, fields[at].key.ptr, key.len) == 0) {
+            *next = at + 1;
+            return fields[at].field;
+        }
+    }
     return FIELD_OTHER;
 }
 
@@ -411,6 +418,7 @@ void envm_package_record_read(struct envm_json_reader *r, struct envm_arena *are
                               struct envm_package_record *ret_record, const char **ret_fault)
 {
     struct record_reader reader = {.r = r, .arena = arena, .record = ret_record};
+    size_t next = 0;
     envm_str key;
 
     *ret_record = (struct envm_package_record){0};
@@ -423,7 +431,7 @@ void envm_package_record_read(struct envm_json_reader *r, struct envm_arena *are
     if (!envm_json_begin_object(r))
         return;
     while (envm_json_next_key(r, arena, &key))
-        read_field(&reader, key.len == 0 ? FIELD_OTHER : find_field(key));
+        read_field(&reader, key.len == 0 ? FIELD_OTHER : find_field(key, &next));
     if (!reader.has_name)
         set_fault(&reader, "the record has no name");
     if (!reader.has_version)

@@ -3,98 +3,32 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "base/error.h"
 #include "repo/large_pages.h"
-#include "sys/fs.h"
 
+_Static_assert(ENVM_IMAGE_CHUNK * sizeof(struct envm_image_record) <= ((size_t)2 << 20),
+               "a chunk is a large page");
 _Static_assert(ENVM_INTERN_MAX == ENVM_IMAGE_TEXT_MAX, "what is stored must be readable");
 
-#define FIRST_STEMS 1024
+#define CHUNK_SIZE ((size_t)2 << 20) /* a large page */
 #define RECORDS_MAX ((size_t)100 * 1000 * 1000)
-#define WRITE_BATCH 512
-
-/* Stems are told apart by a 64-bit hash with a random key: for a million stems the chance of one
- * confusion is one in thirty million. */
-struct envm_image_stem {
-    uint64_t hash;           /* 0: free */
-    uint32_t conda, tar_bz2; /* index of the record + 1; 0: none */
-};
-
+#define SMALL_LIST 64
+#define LOOK_AHEAD 2
 void envm_image_builder_release(struct envm_image_builder *builder)
 {
     envm_intern_release(&builder->texts);
     envm_intern_release(&builder->lists);
-    envm_vec_release(&builder->records);
-    envm_vec_release(&builder->names);
-    envm_map_release(&builder->name_numbers);
-    envm_arena_release(&builder->name_arena);
-    envm_free(builder->stems);
+    for (size_t i = 0; i < builder->chunks.count; i++)
+        envm_large_free(builder->chunks.items[i], CHUNK_SIZE);
+    envm_vec_release(&builder->chunks);
+    envm_vec_release(&builder->irregular);
     *builder = (struct envm_image_builder){0};
-}
-
-/* --- stems ---------------------------------------------------------------------------------- */
-
-static uint64_t stem_hash(struct envm_image_builder *builder, envm_str stem)
-{
-    uint64_t hash;
-
-    while (builder->seed == 0)
-        if (getrandom(&builder->seed, sizeof(builder->seed), 0) != sizeof(builder->seed))
-            builder->seed = (uint64_t)(uintptr_t)builder;
-    hash = envm_str_hash(stem, builder->seed);
-    return hash ? hash : 1;
-}
-
-static struct envm_image_stem *stem_place(const struct envm_image_builder *builder, uint64_t hash)
-{
-    size_t mask = builder->stem_capacity - 1;
-    size_t at = (size_t)hash & mask;
-
-    while (builder->stems[at].hash && builder->stems[at].hash != hash)
-        at = (at + 1) & mask;
-    return &builder->stems[at];
-}
-
-static void grow_stems(struct envm_image_builder *builder)
-{
-    struct envm_image_stem *old = builder->stems;
-    size_t old_capacity = builder->stem_capacity;
-
-    builder->stem_capacity = old_capacity ? old_capacity * 2 : FIRST_STEMS;
-    builder->stems = envm_alloc_zero(builder->stem_capacity, sizeof(*builder->stems));
-    envm_use_large_pages(builder->stems, builder->stem_capacity * sizeof(*builder->stems));
-    for (size_t i = 0; i < old_capacity; i++)
-        if (old[i].hash)
-            *stem_place(builder, old[i].hash) = old[i];
-    envm_free(old);
-}
-
-/* Where the record with this file name is registered, made when absent. */
-static uint32_t *stem_slot(struct envm_image_builder *builder, const struct envm_archive_name *file)
-{
-    uint64_t hash = stem_hash(builder, file->stem);
-    struct envm_image_stem *stem;
-
-    if ((builder->stem_count + 1) * 4 > builder->stem_capacity * 3)
-        grow_stems(builder);
-    stem = stem_place(builder, hash);
-    if (!stem->hash) {
-        stem->hash = hash;
-        builder->stem_count++;
-    }
-    return file->kind == ENVM_KIND_CONDA ? &stem->conda : &stem->tar_bz2;
 }
 
 void envm_image_builder_expect(struct envm_image_builder *builder, size_t records)
 {
     if (records > RECORDS_MAX)
         return;
-    while (builder->stem_capacity * 3 / 4 < records)
-        grow_stems(builder);
-    envm_vec_reserve(&builder->records, records);
-    envm_use_large_pages(builder->records.items, records * sizeof(*builder->records.items));
     /* What real channels need: a new text every second record, a new list every third. */
     envm_intern_expect(&builder->texts, records / 2);
     envm_intern_expect(&builder->lists, records / 3);
@@ -102,53 +36,76 @@ void envm_image_builder_expect(struct envm_image_builder *builder, size_t record
 
 /* --- records -------------------------------------------------------------------------------- */
 
-static uint32_t name_number(struct envm_image_builder *builder, envm_str name)
-{
-    uint64_t *number;
-    bool is_new;
-
-    /* Repodata is sorted by file name as a rule. */
-    if (builder->names.count > 0 &&
-        envm_str_equal(envm_intern_get(&builder->texts, builder->names.items[builder->last_name]),
-                       name))
-        return builder->last_name;
-    number = envm_map_find(&builder->name_numbers, name);
-    if (!number) {
-        number = envm_map_get(&builder->name_numbers, envm_arena_str(&builder->name_arena, name),
-                              &is_new);
-        *number = builder->names.count;
-        envm_vec_push(&builder->names, envm_intern_add(&builder->texts, name));
-    }
-    builder->last_name = (uint32_t)*number;
-    return builder->last_name;
-}
-
 /* The reference of s, which is likely to be what `near` names. */
 static uint32_t add_text(struct envm_intern *table, uint32_t near, envm_str s)
 {
     return envm_str_equal(envm_intern_get(table, near), s) ? near : envm_intern_add(table, s);
 }
 
-/* `near` is the list of the record before: most items stand at the same place there. */
+/* A text that is looked for among those of the record before, and then in the table. */
+struct item {
+    uint32_t reference; /* 0: not found yet */
+    uint32_t hash;
+};
+
+/* The items of the list that are in `old` too, which is walked along: in lists of dependencies,
+ * sorted as they are, some come and go, and the others keep their order. */
+static void match_items(struct envm_image_builder *builder, envm_str old, struct envm_str_list list,
+                        struct item *ret_items)
+{
+    size_t count = old.len / sizeof(uint32_t);
+    size_t at = 0;
+
+    for (size_t i = 0; i < list.count; i++) {
+        ret_items[i] = (struct item){0};
+        for (size_t k = at; k < count && k <= at + LOOK_AHEAD; k++) {
+            uint32_t reference;
+
+            memcpy(&reference, old.ptr + k * sizeof(reference), sizeof(reference));
+            if (!envm_str_equal(envm_intern_get(&builder->texts, reference), list.items[i]))
+                continue;
+            ret_items[i].reference = reference;
+            at = k + 1;
+            break;
+        }
+        if (!ret_items[i].reference)
+            ret_items[i].hash = envm_intern_hash(&builder->texts, list.items[i]);
+    }
+}
+
+/* `near` is the list of the record before. */
 static uint32_t add_list(struct envm_image_builder *builder, uint32_t near,
                          struct envm_str_list list)
 {
-    uint32_t small[64];
-    uint32_t *items = list.count <= 64 ? small : envm_alloc(list.count * sizeof(*items));
-    envm_str old = envm_intern_get(&builder->lists, near);
+    struct item small[SMALL_LIST];
+    uint32_t small_references[SMALL_LIST];
+    bool is_small = list.count <= SMALL_LIST;
+    struct item *items = is_small ? small : envm_alloc(list.count * sizeof(*items));
+    uint32_t *references =
+        is_small ? small_references : envm_alloc(list.count * sizeof(*references));
     uint32_t reference;
 
-    for (size_t i = 0; i < list.count; i++) {
-        uint32_t item = 0;
-        if ((i + 1) * sizeof(item) <= old.len)
-            memcpy(&item, old.ptr + i * sizeof(item), sizeof(item));
-        items[i] = add_text(&builder->texts, item, list.items[i]);
-    }
+    if (list.count == 0)
+        return 0;
+    match_items(builder, envm_intern_get(&builder->lists, near), list, items);
+    for (size_t i = 0; i < list.count; i++)
+        references[i] = items[i].reference
+                            ? items[i].reference
+                            : envm_intern_add_hashed(&builder->texts, list.items[i], items[i].hash);
     reference = add_text(&builder->lists, near,
-                         envm_str_n((const char *)items, list.count * sizeof(*items)));
-    if (items != small)
+                         envm_str_n((const char *)references, list.count * sizeof(*references)));
+    if (!is_small) {
         envm_free(items);
+        envm_free(references);
+    }
     return reference;
+}
+
+static struct envm_image_record *new_record(struct envm_image_builder *builder)
+{
+    if (builder->record_end == builder->chunks.count * ENVM_IMAGE_CHUNK)
+        envm_vec_push(&builder->chunks, envm_large_alloc(CHUNK_SIZE));
+    return envm_image_builder_record(builder, builder->record_end++);
 }
 
 static uint32_t flags_of(const struct envm_package_record *record,
@@ -166,13 +123,23 @@ static uint32_t flags_of(const struct envm_package_record *record,
     return flags;
 }
 
-bool envm_image_builder_add(struct envm_image_builder *builder,
+/* Remembers the parts of a file name that the record does not tell. */
+static void add_irregular(struct envm_image_builder *builder, const struct envm_archive_name *file)
+{
+    struct envm_image_irregular entry = {.record = (uint32_t)builder->record_end};
+
+    entry.stem.name = envm_intern_add(&builder->texts, file->name);
+    entry.stem.version = envm_intern_add(&builder->texts, file->version);
+    entry.stem.build = envm_intern_add(&builder->texts, file->build);
+    envm_vec_push(&builder->irregular, entry);
+}
+
+void envm_image_builder_add(struct envm_image_builder *builder,
                             const struct envm_package_record *record, envm_str file_name,
                             const struct envm_archive_name *file, bool subdir_is_noarch)
 {
     struct envm_intern *texts = &builder->texts;
     const struct envm_image_record *last = &builder->last;
-    uint32_t *slot = stem_slot(builder, file);
     bool regular = envm_str_equal(file->name, record->name) &&
                    envm_str_equal(file->version, record->version) &&
                    envm_str_equal(file->build, record->build);
@@ -183,9 +150,13 @@ bool envm_image_builder_add(struct envm_image_builder *builder,
         .flags = flags_of(record, file, subdir_is_noarch),
     };
 
-    if (*slot || builder->records.count >= RECORDS_MAX)
-        return false;
-    entry.name = name_number(builder, record->name);
+    if (builder->record_end >= RECORDS_MAX) {
+        builder->overflowed = true;
+        return;
+    }
+    if (!regular)
+        add_irregular(builder, file);
+    entry.name = add_text(texts, last->name, record->name);
     entry.version = add_text(texts, last->version, record->version);
     entry.build = add_text(texts, last->build, record->build);
     entry.file_name = regular ? 0 : envm_intern_add(texts, file_name);
@@ -198,219 +169,153 @@ bool envm_image_builder_add(struct envm_image_builder *builder,
     entry.site_packages = add_text(texts, last->site_packages, record->python_site_packages_path);
     memcpy(entry.sha256, record->sha256.bytes, sizeof(entry.sha256));
     memcpy(entry.md5, record->md5.bytes, sizeof(entry.md5));
-    envm_vec_push(&builder->records, entry);
+    *new_record(builder) = entry;
     builder->last = entry;
-    *slot = (uint32_t)builder->records.count;
-    return true;
 }
 
-void envm_image_builder_remove(struct envm_image_builder *builder,
-                               const struct envm_archive_name *file)
+/* --- two builders into one ------------------------------------------------------------------ */
+
+/* As envm_intern_index, for entries that are at least eight bytes long. */
+static size_t list_index(uint32_t reference)
 {
-    uint32_t *slot = stem_slot(builder, file);
-
-    if (*slot)
-        builder->records.items[*slot - 1].flags |= ENVM_IMAGE_DROPPED;
-    *slot = 0;
+    return ((size_t)reference + 4) >> 3;
 }
 
-/* A package must come from one and the same archive in every solve: the .conda file, where it is.
- */
-static void mark_twins(struct envm_image_builder *builder)
+/* What the numbers of one builder are in another: texts and lists by index. */
+struct translation {
+    uint32_t *texts, *lists;
+};
+
+static void release_translation(struct translation *translation)
 {
-    for (size_t i = 0; i < builder->stem_capacity; i++)
-        if (builder->stems[i].conda && builder->stems[i].tar_bz2)
-            builder->records.items[builder->stems[i].tar_bz2 - 1].flags |= ENVM_IMAGE_HAS_TWIN;
+    envm_free(translation->texts);
+    envm_free(translation->lists);
 }
+ENVM_DEFINE_CLEANUP(translation, struct translation, release_translation)
 
-/* --- writing -------------------------------------------------------------------------------- */
-
-struct sorted_name {
+static void translate_texts(struct envm_intern *to, const struct envm_intern *from,
+                            uint32_t *ret_map)
+{
     envm_str text;
-    uint32_t number;
-};
 
-static int compare_names(const void *a, const void *b)
-{
-    return envm_str_compare(((const struct sorted_name *)a)->text,
-                            ((const struct sorted_name *)b)->text);
+    for (uint32_t at = 0; envm_intern_next(from, &at, &text);)
+        ret_map[envm_intern_index(at)] = envm_intern_add(to, text);
 }
 
-/* Names in order, and for each record its place in the file. */
-struct layout {
-    struct envm_image_name *names;
-    size_t name_count;
-    uint32_t *order; /* records as they are written */
-    size_t record_count;
-    uint64_t shown;
-};
-
-static void release_layout(struct layout *layout)
+static void translate_lists(struct envm_intern *to, const struct envm_intern *from,
+                            const uint32_t *texts, uint32_t *ret_map)
 {
-    envm_free(layout->names);
-    envm_free(layout->order);
+    ENVM_VEC(uint32_t) items = {0};
+    envm_str list;
+
+    for (uint32_t at = 0; envm_intern_next(from, &at, &list);) {
+        size_t count = list.len / sizeof(uint32_t);
+
+        envm_vec_reserve(&items, count);
+        memcpy(items.items, list.ptr, list.len);
+        for (size_t i = 0; i < count; i++)
+            items.items[i] = texts[envm_intern_index(items.items[i])];
+        ret_map[list_index(at)] =
+            envm_intern_add(to, envm_str_n((const char *)items.items, list.len));
+    }
+    envm_vec_release(&items);
 }
-ENVM_DEFINE_CLEANUP(layout, struct layout, release_layout)
 
-static void count_records(const struct envm_image_builder *builder,
-                          struct envm_image_name *by_number)
+static void translate_record(const struct translation *map, struct envm_image_record *record)
 {
-    for (size_t i = 0; i < builder->records.count; i++) {
-        const struct envm_image_record *record = &builder->records.items[i];
-        struct envm_image_name *name = &by_number[record->name];
-        if (record->flags & ENVM_IMAGE_DROPPED)
-            continue;
-        name->count++;
-        name->shown += (record->flags & ENVM_IMAGE_HAS_TWIN) == 0;
-        name->tar_bz2 += (record->flags & ENVM_IMAGE_TAR_BZ2) != 0;
+    uint32_t *texts[] = {&record->name,           &record->version,      &record->build,
+                         &record->file_name,      &record->features,     &record->license,
+                         &record->license_family, &record->site_packages};
+    uint32_t *lists[] = {&record->depends, &record->constrains, &record->track_features};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        *texts[i] = map->texts[envm_intern_index(*texts[i])];
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        *lists[i] = map->lists[list_index(*lists[i])];
+}
+
+static void move_records(struct envm_image_builder *builder, struct envm_image_builder *from,
+                         size_t base, const struct translation *map)
+{
+    for (size_t i = 0; i < from->record_end; i++)
+        translate_record(map, envm_image_builder_record(from, i));
+    for (size_t i = 0; i < from->chunks.count; i++)
+        envm_vec_push(&builder->chunks, from->chunks.items[i]);
+    builder->record_end = base + from->record_end;
+    envm_vec_release(&from->chunks);
+    for (size_t i = 0; i < from->irregular.count; i++) {
+        struct envm_image_irregular entry = from->irregular.items[i];
+
+        entry.record += (uint32_t)base;
+        entry.stem.name = map->texts[envm_intern_index(entry.stem.name)];
+        entry.stem.version = map->texts[envm_intern_index(entry.stem.version)];
+        entry.stem.build = map->texts[envm_intern_index(entry.stem.build)];
+        envm_vec_push(&builder->irregular, entry);
     }
 }
 
-/* Counting sort: the records of a name keep their order. */
-static void place_records(const struct envm_image_builder *builder, struct layout *layout,
-                          const struct envm_image_name *by_number)
+size_t envm_image_builder_absorb(struct envm_image_builder *builder,
+                                 struct envm_image_builder *from)
 {
-    uint32_t *next = envm_alloc_zero(builder->names.count + 1, sizeof(*next));
+    ENVM_CLEANUP(translation) struct translation map = {0};
+    size_t base = builder->chunks.count * ENVM_IMAGE_CHUNK;
 
-    for (size_t i = 0; i < builder->names.count; i++)
-        next[i] = by_number[i].first;
-    for (size_t i = 0; i < builder->records.count; i++)
-        if (!(builder->records.items[i].flags & ENVM_IMAGE_DROPPED))
-            layout->order[next[builder->records.items[i].name]++] = (uint32_t)i;
-    envm_free(next);
+    map.texts = envm_alloc_zero(from->texts.len / 4 + 1, sizeof(uint32_t));
+    map.lists = envm_alloc_zero(from->lists.len / 8 + 2, sizeof(uint32_t));
+    translate_texts(&builder->texts, &from->texts, map.texts);
+    translate_lists(&builder->lists, &from->lists, map.texts, map.lists);
+    move_records(builder, from, base, &map);
+    builder->overflowed |= from->overflowed || builder->record_end > RECORDS_MAX;
+    builder->texts.overflowed |= from->texts.overflowed;
+    builder->lists.overflowed |= from->lists.overflowed;
+    envm_image_builder_release(from);
+    return base;
 }
 
-static void lay_out(const struct envm_image_builder *builder, struct layout *layout)
-{
-    size_t count = builder->names.count;
-    struct sorted_name *sorted = envm_alloc_zero(count + 1, sizeof(*sorted));
-    struct envm_image_name *by_number = envm_alloc_zero(count + 1, sizeof(*by_number));
+/* --- files ---------------------------------------------------------------------------------- */
 
-    layout->names = envm_alloc_zero(count + 1, sizeof(*layout->names));
-    layout->order = envm_alloc_zero(builder->records.count + 1, sizeof(*layout->order));
-    for (size_t i = 0; i < count; i++)
-        sorted[i] = (struct sorted_name){envm_intern_get(&builder->texts, builder->names.items[i]),
-                                         (uint32_t)i};
-    qsort(sorted, count, sizeof(*sorted), compare_names);
-    count_records(builder, by_number);
-    for (size_t i = 0; i < count; i++) {
-        struct envm_image_name *name = &by_number[sorted[i].number];
-        name->name = builder->names.items[sorted[i].number];
-        name->first = (uint32_t)layout->record_count;
-        layout->record_count += name->count;
-        layout->shown += name->shown;
-        if (name->count > 0)
-            layout->names[layout->name_count++] = *name;
-    }
-    place_records(builder, layout, by_number);
-    envm_free(sorted);
-    envm_free(by_number);
+static int compare_irregular(const void *key, const void *item)
+{
+    uint32_t record = *(const uint32_t *)key;
+    uint32_t other = ((const struct envm_image_irregular *)item)->record;
+
+    return (record > other) - (record < other);
 }
 
-struct writer {
-    int fd;
-    uint64_t at;
-    struct envm_image_header header;
-    struct envm_error *err;
-};
-
-/* Begins a section at the next multiple of 8. */
-static enum envm_code open_section(struct writer *writer, enum envm_image_section which)
+struct envm_image_stem envm_image_builder_stem(const struct envm_image_builder *builder,
+                                               uint32_t record)
 {
-    static const char zeros[8];
-    size_t padding = (size_t)(-writer->at & 7);
+    const struct envm_image_record *entry = envm_image_builder_record(builder, record);
+    const struct envm_image_irregular *irregular = NULL;
 
-    ENVM_TRY(
-        envm_fs_write_fd(writer->fd, "repodata index", envm_str_n(zeros, padding), writer->err));
-    writer->at += padding;
-    writer->header.sections[which].offset = writer->at;
-    return ENVM_OK;
+    if (entry->file_name)
+        irregular = bsearch(&record, builder->irregular.items, builder->irregular.count,
+                            sizeof(*irregular), compare_irregular);
+    return irregular ? irregular->stem
+                     : (struct envm_image_stem){entry->name, entry->version, entry->build};
 }
 
-static enum envm_code add_bytes(struct writer *writer, enum envm_image_section which,
-                                const void *bytes, size_t len)
+bool envm_image_builder_find_stem(const struct envm_image_builder *builder,
+                                  const struct envm_archive_name *file,
+                                  struct envm_image_stem *ret_stem)
 {
-    ENVM_TRY(envm_fs_write_fd(writer->fd, "repodata index", envm_str_n(bytes, len), writer->err));
-    writer->at += len;
-    writer->header.sections[which].size += len;
-    return ENVM_OK;
+    ret_stem->name = envm_intern_find(&builder->texts, file->name);
+    ret_stem->version = envm_intern_find(&builder->texts, file->version);
+    ret_stem->build = envm_intern_find(&builder->texts, file->build);
+    return ret_stem->name && ret_stem->version && ret_stem->build;
 }
 
-static enum envm_code write_section(struct writer *writer, enum envm_image_section which,
-                                    const void *bytes, size_t len)
+envm_str envm_image_builder_file_name(const struct envm_image_builder *builder, uint32_t record,
+                                      struct envm_arena *arena)
 {
-    ENVM_TRY(open_section(writer, which));
-    return len > 0 ? add_bytes(writer, which, bytes, len) : ENVM_OK;
-}
+    const struct envm_image_record *entry = envm_image_builder_record(builder, record);
+    const struct envm_intern *texts = &builder->texts;
 
-static enum envm_code write_records(struct writer *writer, const struct envm_image_builder *builder,
-                                    const struct layout *layout)
-{
-    size_t size = sizeof(struct envm_image_record);
-    ENVM_CLEANUP(envm_heap)
-    struct envm_image_record *batch = envm_alloc_zero(WRITE_BATCH, size);
-    size_t held = 0;
-
-    ENVM_TRY(open_section(writer, ENVM_IMAGE_RECORDS));
-    for (size_t i = 0; i < layout->record_count; i++) {
-        batch[held++] = builder->records.items[layout->order[i]];
-        if (held < WRITE_BATCH && i + 1 < layout->record_count)
-            continue;
-        ENVM_TRY(add_bytes(writer, ENVM_IMAGE_RECORDS, batch, held * size));
-        held = 0;
-    }
-    return ENVM_OK;
-}
-
-static enum envm_code write_header(struct writer *writer, const struct envm_image_origin *origin,
-                                   const struct layout *layout)
-{
-    struct envm_image_header *header = &writer->header;
-    struct envm_image image = {.header = *header};
-    uint64_t hash = 0;
-
-    ENVM_TRY(envm_fs_map(writer->fd, "repodata index", &image.bytes, writer->err));
-    for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++)
-        hash =
-            envm_image_hash_section(hash, envm_str_n(image.bytes.ptr + header->sections[i].offset,
-                                                     header->sections[i].size));
-    envm_fs_unmap(image.bytes);
-    memcpy(header->magic, ENVM_IMAGE_MAGIC, sizeof(header->magic));
-    header->version = ENVM_IMAGE_VERSION;
-    header->byte_order = ENVM_IMAGE_BYTE_ORDER;
-    header->file_size = writer->at;
-    header->shown = layout->shown;
-    header->skipped = origin->skipped;
-    header->data_hash = hash;
-    memcpy(header->source_sha256, origin->source_sha256->bytes, sizeof(header->source_sha256));
-    envm_image_seal(header);
-    if (lseek(writer->fd, 0, SEEK_SET) != 0)
-        return envm_fail(writer->err, ENVM_IO, "writing the repodata index: cannot seek");
-    return envm_fs_write_fd(writer->fd, "repodata index",
-                            envm_str_n((const char *)header, sizeof(*header)), writer->err);
-}
-
-enum envm_code envm_image_builder_write(struct envm_image_builder *builder,
-                                        const struct envm_image_origin *origin, int fd,
-                                        struct envm_error *err)
-{
-    ENVM_CLEANUP(layout) struct layout layout = {0};
-    struct writer writer = {.fd = fd, .at = sizeof(writer.header), .err = err};
-    struct envm_image_header *header = &writer.header;
-
-    mark_twins(builder);
-    header->subdir = envm_intern_add(&builder->texts, origin->subdir);
-    header->package_base = envm_intern_add(&builder->texts, origin->package_base);
-    if (builder->texts.overflowed || builder->lists.overflowed)
-        return envm_fail(err, ENVM_MALFORMED,
-                         "a text is longer than 1 MiB, or all of them than 4 GiB");
-    lay_out(builder, &layout);
-    ENVM_TRY(envm_fs_write_fd(fd, "repodata index",
-                              envm_str_n((const char *)header, sizeof(*header)), err));
-    ENVM_TRY(write_section(&writer, ENVM_IMAGE_NAMES, layout.names,
-                           layout.name_count * sizeof(*layout.names)));
-    ENVM_TRY(write_records(&writer, builder, &layout));
-    ENVM_TRY(write_section(&writer, ENVM_IMAGE_TEXTS, builder->texts.bytes, builder->texts.len));
-    ENVM_TRY(write_section(&writer, ENVM_IMAGE_LISTS, builder->lists.bytes, builder->lists.len));
-    return write_header(&writer, origin, &layout);
+    if (entry->file_name)
+        return envm_arena_str(arena, envm_intern_get(texts, entry->file_name));
+    return envm_arena_printf(arena, "%.*s-%.*s-%.*s%s",
+                             ENVM_STR_ARGS(envm_intern_get(texts, entry->name)),
+                             ENVM_STR_ARGS(envm_intern_get(texts, entry->version)),
+                             ENVM_STR_ARGS(envm_intern_get(texts, entry->build)),
+                             entry->flags & ENVM_IMAGE_TAR_BZ2 ? ".tar.bz2" : ".conda");
 }

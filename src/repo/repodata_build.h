@@ -1,57 +1,78 @@
 /* SPDX-License-Identifier: MIT
  *
- * Collects records and writes the index file of repodata_image.h.
+ * Collects the records of one subdir. Several threads may each fill a builder of their own; the
+ * builders are then put together, laid out (repodata_layout.h) and written (repodata_write.h).
  */
 #ifndef ENVM_REPO_REPODATA_BUILD_H
 #define ENVM_REPO_REPODATA_BUILD_H
 
-#include "base/map.h"
 #include "base/vec.h"
 #include "conda/archive_name.h"
 #include "repo/repodata_image.h"
 #include "repo/repodata_intern.h"
 
-struct envm_image_stem; /* name-version-build, with its .conda and its .tar.bz2 record */
+/* What the name of a package file says, as texts of a builder. Equal texts have equal references,
+ * so equal stems are equal here. */
+struct envm_image_stem {
+    uint32_t name, version, build;
+};
+
+/* A record whose file name is not made of its name, version and build. */
+struct envm_image_irregular {
+    uint32_t record;
+    struct envm_image_stem stem;
+};
+
+/* Records [from, to) of a builder. */
+struct envm_image_span {
+    size_t from, to;
+};
 
 struct envm_image_builder {
     struct envm_intern texts, lists;
-    ENVM_VEC(struct envm_image_record) records;
-    ENVM_VEC(uint32_t) names; /* text of each name, in order of appearance */
-    struct envm_map name_numbers;
-    struct envm_arena name_arena;
-    uint32_t last_name;
+    /* Records are numbered over chunks of equal size; chunks of builders that were put together
+     * are not full, so not every number is a record. */
+    ENVM_VEC(struct envm_image_record *) chunks;
+    size_t record_end;                               /* one more than the last number */
+    ENVM_VEC(struct envm_image_irregular) irregular; /* by record */
     struct envm_image_record last; /* the one added before: builds of a package are much alike */
-    struct envm_image_stem *stems; /* open addressing over the keyed hash of the stem */
-    size_t stem_capacity, stem_count;
-    uint64_t seed;
+    bool overflowed;               /* more than 100 million records: sticky, checked once */
 };
+
+#define ENVM_IMAGE_CHUNK 16384
+
+static inline struct envm_image_record *
+envm_image_builder_record(const struct envm_image_builder *builder, size_t number)
+{
+    return &builder->chunks.items[number / ENVM_IMAGE_CHUNK][number % ENVM_IMAGE_CHUNK];
+}
 
 /* Zeroed is a valid empty builder. */
 void envm_image_builder_release(struct envm_image_builder *builder);
 ENVM_DEFINE_CLEANUP(envm_image_builder, struct envm_image_builder, envm_image_builder_release)
 
-/* Makes room for about that many records; may be called once, on an empty builder. */
+/* Makes room for the texts of about that many records; may be called once, on an empty builder. */
 void envm_image_builder_expect(struct envm_image_builder *builder, size_t records);
 
-/* Copies what it needs. False when a record with this file name is there already (nothing is
- * added). `file` is the parsed file_name; `subdir_is_noarch` goes into the record. */
-bool envm_image_builder_add(struct envm_image_builder *builder,
+/* Copies what it needs. `file` is the parsed file_name; `subdir_is_noarch` goes into the record. */
+void envm_image_builder_add(struct envm_image_builder *builder,
                             const struct envm_package_record *record, envm_str file_name,
                             const struct envm_archive_name *file, bool subdir_is_noarch);
-/* Takes a file out that the channel has removed; unknown names are fine. */
-void envm_image_builder_remove(struct envm_image_builder *builder,
-                               const struct envm_archive_name *file);
 
-struct envm_image_origin {
-    envm_str subdir, package_base;
-    const struct envm_sha256 *source_sha256;
-    uint64_t skipped;
-};
+/* Moves all records of `from` behind those of `builder`; `from` is empty then. Returns what is to
+ * be added to the numbers that they had. */
+size_t envm_image_builder_absorb(struct envm_image_builder *builder,
+                                 struct envm_image_builder *from);
 
-/* Writes the whole file to fd (empty, at its start). ENVM_IO, or ENVM_MALFORMED when there is more
- * than the format can hold. The builder is used up. */
-enum envm_code envm_image_builder_write(struct envm_image_builder *builder,
-                                        const struct envm_image_origin *origin, int fd,
-                                        struct envm_error *err);
+/* The stem of a record's file. */
+struct envm_image_stem envm_image_builder_stem(const struct envm_image_builder *builder,
+                                               uint32_t record);
+/* False when no record can be in a file of that name. */
+bool envm_image_builder_find_stem(const struct envm_image_builder *builder,
+                                  const struct envm_archive_name *file,
+                                  struct envm_image_stem *ret_stem);
+/* The name of a record's file, made in the arena. */
+envm_str envm_image_builder_file_name(const struct envm_image_builder *builder, uint32_t record,
+                                      struct envm_arena *arena);
 
 #endif

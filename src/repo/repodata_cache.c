@@ -112,10 +112,11 @@ static enum envm_code map_written(int fd, struct envm_image *ret_image, struct e
 
 static enum envm_code
 write_and_rename(const struct envm_repodata_cache *cache, struct envm_relpath temporary, int fd,
-                 struct envm_image_builder *builder, const struct envm_image_origin *origin,
-                 const struct envm_repodata_state *state, struct envm_error *err)
+                 struct envm_image_builder *builder, const struct envm_image_layout *layout,
+                 const struct envm_image_origin *origin, const struct envm_repodata_state *state,
+                 struct envm_error *err)
 {
-    ENVM_TRY(envm_image_builder_write(builder, origin, fd, err));
+    ENVM_TRY(envm_image_write(builder, layout, origin, fd, err));
     ENVM_TRY(envm_fs_rename(cache->dirfd, temporary, cache->dirfd, cache->index, err));
     return envm_repodata_state_save(cache->dirfd, cache->state, state, err);
 }
@@ -123,6 +124,7 @@ write_and_rename(const struct envm_repodata_cache *cache, struct envm_relpath te
 /* On success *ret_fd is the index file. */
 static enum envm_code store_on_disk(const struct envm_repodata_cache *cache,
                                     struct envm_arena *arena, struct envm_image_builder *builder,
+                                    const struct envm_image_layout *layout,
                                     const struct envm_image_origin *origin,
                                     const struct envm_repodata_state *state, int *ret_fd,
                                     struct envm_error *err)
@@ -132,7 +134,7 @@ static enum envm_code store_on_disk(const struct envm_repodata_cache *cache,
     enum envm_code code;
 
     ENVM_TRY(envm_fs_temp_file(cache->dirfd, ENVM_REPODATA_TEMP_PREFIX, arena, &path, &fd, err));
-    code = write_and_rename(cache, path, fd, builder, origin, state, err);
+    code = write_and_rename(cache, path, fd, builder, layout, origin, state, err);
     if (code == ENVM_OK)
         *ret_fd = ENVM_TAKE(fd, -1);
     else if (envm_fs_unlink(cache->dirfd, path, NULL) != ENVM_OK)
@@ -140,20 +142,19 @@ static enum envm_code store_on_disk(const struct envm_repodata_cache *cache,
     return code;
 }
 
-enum envm_code envm_repodata_cache_store(const struct envm_repodata_cache *cache,
-                                         struct envm_arena *arena,
-                                         struct envm_image_builder *builder,
-                                         const struct envm_image_origin *origin,
-                                         struct envm_repodata_state *state,
-                                         const struct envm_sink *sink, struct envm_image *ret_image,
-                                         struct envm_error *err)
+enum envm_code envm_repodata_cache_store(
+    const struct envm_repodata_cache *cache, struct envm_arena *arena,
+    struct envm_image_builder *builder, const struct envm_image_layout *layout,
+    const struct envm_image_origin *origin, struct envm_repodata_state *state,
+    const struct envm_sink *sink, struct envm_image *ret_image, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_error) struct envm_error trouble = {0};
     ENVM_CLEANUP(envm_fd) int fd = -1;
 
     state->boot_id = cache->boot_id;
     if (cache->dirfd >= 0) {
-        enum envm_code code = store_on_disk(cache, arena, builder, origin, state, &fd, &trouble);
+        enum envm_code code =
+            store_on_disk(cache, arena, builder, layout, origin, state, &fd, &trouble);
         if (code == ENVM_OK)
             return map_written(fd, ret_image, err);
         if (code != ENVM_IO) {
@@ -165,7 +166,7 @@ enum envm_code envm_repodata_cache_store(const struct envm_repodata_cache *cache
                        trouble.text);
     }
     ENVM_TRY(memory_file(&fd, err));
-    ENVM_TRY(envm_image_builder_write(builder, origin, fd, err));
+    ENVM_TRY(envm_image_write(builder, layout, origin, fd, err));
     return map_written(fd, ret_image, err);
 }
 

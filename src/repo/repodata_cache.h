@@ -8,8 +8,8 @@
 #define ENVM_REPO_REPODATA_CACHE_H
 
 #include "base/sink.h"
-#include "repo/repodata_build.h"
 #include "repo/repodata_state.h"
+#include "repo/repodata_write.h"
 
 /* Files in the making. One that has not been written to for this many seconds belongs to a process
  * that was killed; should that one only be slow, it goes on without a cache. */
@@ -36,13 +36,11 @@ bool envm_repodata_cache_open(const struct envm_repodata_cache *cache, struct en
 
 /* Writes index and state and maps the index. Without a cache, or when it cannot be written (a
  * warning then), the index is in memory. */
-enum envm_code envm_repodata_cache_store(const struct envm_repodata_cache *cache,
-                                         struct envm_arena *arena,
-                                         struct envm_image_builder *builder,
-                                         const struct envm_image_origin *origin,
-                                         struct envm_repodata_state *state,
-                                         const struct envm_sink *sink, struct envm_image *ret_image,
-                                         struct envm_error *err);
+enum envm_code envm_repodata_cache_store(
+    const struct envm_repodata_cache *cache, struct envm_arena *arena,
+    struct envm_image_builder *builder, const struct envm_image_layout *layout,
+    const struct envm_image_origin *origin, struct envm_repodata_state *state,
+    const struct envm_sink *sink, struct envm_image *ret_image, struct envm_error *err);
 /* Keeps a state without an index (a missing subdir); failing to is no error. */
 void envm_repodata_cache_store_missing(const struct envm_repodata_cache *cache,
                                        const struct envm_repodata_state *state);

@@ -5,21 +5,17 @@
  */
 #include "repo/repodata_fetch.h"
 
+#include <unistd.h>
+
 #include "base/error.h"
-#include "codec/digest.h"
-#include "codec/inflate.h"
 #include "codec/url.h"
 #include "net/retry.h"
-#include "repo/large_pages.h"
-#include "repo/repodata_parse.h"
+#include "repo/repodata_index.h"
 #include "sys/clock.h"
 #include "sys/fs.h"
 
 #define COMPRESSED_MAX ((uint64_t)2 << 30)
-#define PLAIN_MAX ((size_t)8 << 30)
 #define ZST_AGAIN_SECONDS (7 * 24 * 60 * 60)
-#define USUAL_RATIO 8 /* of compression */
-#define RESERVED_MAX ((size_t)512 << 20)
 /* A file that was written so shortly before it was read may have been written again since, within
  * the same tick of the file system's clock. */
 #define RACY_SECONDS 2
@@ -34,61 +30,49 @@ static envm_str file_url(struct envm_repodata_fetch *fetch, envm_str name)
 
 /* --- from bytes to index -------------------------------------------------------------------- */
 
-static enum envm_code index_plain(struct envm_repodata_fetch *fetch, envm_str plain,
-                                  struct envm_repodata_state *state, struct envm_error *err)
+static enum envm_code index_file(struct envm_repodata_fetch *fetch,
+                                 const struct envm_repodata_file *file,
+                                 struct envm_repodata_state *state, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_image_builder) struct envm_image_builder builder = {0};
-    struct envm_repodata_summary summary = {0};
+    ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
     struct envm_repodata_source source = {
         .subdir = fetch->subdir, .url = file_url(fetch, state->file), .sink = fetch->sink};
     struct envm_image_origin origin = {.subdir = fetch->subdir, .source_sha256 = &state->sha256};
+    enum envm_code code = envm_repodata_index(file, &source, fetch->arena, &content, err);
 
-    ENVM_TRY(envm_repodata_parse(plain, &source, fetch->arena, &builder, &summary, err));
-    state->sha256 = envm_sha256_of(plain);
-    state->size = plain.len;
+    if (code != ENVM_OK)
+        return envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(source.url));
+    state->sha256 = content.sha256;
+    state->size = content.size;
     state->url = fetch->url;
     state->checked_at = envm_clock_now();
-    origin.package_base = summary.package_base;
-    origin.skipped = summary.skipped;
-    ENVM_TRY(envm_repodata_cache_store(&fetch->cache, fetch->arena, &builder, &origin, state,
-                                       fetch->sink, &fetch->image, err));
+    origin.package_base = content.summary.package_base;
+    origin.skipped = content.summary.skipped;
+    ENVM_TRY(envm_repodata_cache_store(&fetch->cache, fetch->arena, &content.builder,
+                                       &content.layout, &origin, state, fetch->sink, &fetch->image,
+                                       err));
     fetch->state = *state;
     fetch->from_cache = false;
     return ENVM_OK;
 }
 
-/* Room for what is coming, as far as one can tell: address space, not yet memory. */
-static void reserve_large(struct envm_buf *buf, uint64_t len)
+/* Reads fd from its start. The content is read, not mapped: a channel may be rewritten under our
+ * eyes, and a mapping of a file that shrinks ends in SIGBUS. */
+static enum envm_code index_fd(struct envm_repodata_fetch *fetch, int fd, const char *name,
+                               struct envm_repodata_state *state, struct envm_error *err)
 {
-    size_t room = len < RESERVED_MAX ? (size_t)len : RESERVED_MAX;
-    const char *bytes = envm_buf_reserve(buf, room);
-
-    envm_use_large_pages(bytes, room);
-}
-
-static enum envm_code index_compressed(struct envm_repodata_fetch *fetch, envm_str compressed,
-                                       struct envm_repodata_state *state, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf plain = envm_buf_limit(PLAIN_MAX);
-    envm_str url = file_url(fetch, state->file);
+    struct envm_repodata_file file = {
+        .fd = fd, .name = name, .is_zstd = envm_str_equal(state->file, zst_name)};
     enum envm_code code;
+    struct stat info;
 
-    reserve_large(&plain, (uint64_t)compressed.len * USUAL_RATIO);
-    code = envm_zstd_decompress(compressed, &plain, err);
-    if (code != ENVM_OK)
-        return envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(url));
-    return index_plain(fetch, envm_buf_str(&plain), state, err);
-}
-
-static enum envm_code index_bytes(struct envm_repodata_fetch *fetch, envm_str bytes,
-                                  struct envm_repodata_state *state, struct envm_error *err)
-{
-    envm_str url = file_url(fetch, state->file);
-    enum envm_code code = envm_str_equal(state->file, zst_name)
-                              ? index_compressed(fetch, bytes, state, err)
-                              : index_plain(fetch, bytes, state, err);
-
-    return code == ENVM_OK ? code : envm_wrap(err, code, "reading %.*s", ENVM_STR_ARGS(url));
+    if (lseek(fd, 0, SEEK_SET) != 0 || fstat(fd, &info) != 0)
+        return envm_fail(err, ENVM_IO, "reading '%s': its size cannot be read", name);
+    file.size = (uint64_t)info.st_size;
+    code = index_file(fetch, &file, state, err);
+    return code == ENVM_OK
+               ? code
+               : envm_wrap(err, code, "reading %.*s", ENVM_STR_ARGS(file_url(fetch, state->file)));
 }
 
 /* --- local ---------------------------------------------------------------------------------- */
@@ -98,18 +82,6 @@ static bool is_unchanged(const struct envm_repodata_state *state, envm_str name,
 {
     return envm_str_equal(state->file, name) && envm_file_stamp_equal(&state->stamp, stamp) &&
            state->checked_at - stamp->mtime_ns / 1000000000 >= RACY_SECONDS;
-}
-
-/* The content is read, not mapped: a channel may be rewritten under our eyes, and a mapping of a
- * file that shrinks ends in SIGBUS. */
-static enum envm_code read_local(struct envm_repodata_fetch *fetch, int fd, const char *path,
-                                 struct envm_repodata_state *state, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf bytes = envm_buf_limit(PLAIN_MAX);
-
-    reserve_large(&bytes, state->stamp.size + 1);
-    ENVM_TRY(envm_fs_read_fd(fd, path, &bytes, err));
-    return index_bytes(fetch, envm_buf_str(&bytes), state, err);
 }
 
 /* Tries one file; *ret_found when it was there (and has been read, or need not be). */
@@ -135,7 +107,7 @@ static enum envm_code try_local(struct envm_repodata_fetch *fetch, envm_str dire
         fetch->from_cache = true;
         return ENVM_OK;
     }
-    return read_local(fetch, fd, path, &state, err);
+    return index_fd(fetch, fd, path, &state, err);
 }
 
 static enum envm_code fetch_local(struct envm_repodata_fetch *fetch, bool have_cache,
@@ -170,18 +142,6 @@ static void watch_time(struct envm_repodata_fetch *fetch, const struct envm_repo
                        ENVM_STR_ARGS(fetch->url), ENVM_STR_ARGS(state->last_modified));
     else
         state->newest = modified;
-}
-
-static enum envm_code index_download(struct envm_repodata_fetch *fetch, int fd, envm_str url,
-                                     struct envm_repodata_state *state, struct envm_error *err)
-{
-    enum envm_code code;
-    envm_str bytes;
-
-    ENVM_TRY(envm_fs_map(fd, url.ptr, &bytes, err));
-    code = index_bytes(fetch, bytes, state, err);
-    envm_fs_unmap(bytes);
-    return code;
 }
 
 /* Asks for one file, conditionally when `old` is about it. *ret_found when there is such a file. */
@@ -219,7 +179,7 @@ static enum envm_code try_remote(struct envm_repodata_fetch *fetch, envm_str nam
     state->last_modified = result.last_modified;
     state->cache_control = result.cache_control;
     watch_time(fetch, old, state);
-    return index_download(fetch, fd, request.url, state, err);
+    return index_fd(fetch, fd, request.url.ptr, state, err);
 }
 
 static bool zst_is_known_to_be_missing(const struct envm_repodata_state *old)

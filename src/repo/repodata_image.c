@@ -56,9 +56,16 @@ bool envm_image_open(struct envm_image *image, envm_str bytes)
            envm_image_text(image, header->package_base, &text);
 }
 
-uint64_t envm_image_hash_section(uint64_t hash, envm_str bytes)
+uint64_t envm_image_hash_chunk(uint64_t hash, envm_str chunk)
 {
-    return envm_str_hash(bytes, hash);
+    return envm_str_hash(chunk, hash);
+}
+
+static uint64_t hash_section(uint64_t hash, envm_str bytes)
+{
+    for (; bytes.len > 0; bytes = envm_str_skip(bytes, ENVM_IMAGE_HASH_CHUNK))
+        hash = envm_image_hash_chunk(hash, envm_str_slice(bytes, 0, ENVM_IMAGE_HASH_CHUNK));
+    return hash;
 }
 
 bool envm_image_data_is_intact(const struct envm_image *image)
@@ -66,7 +73,7 @@ bool envm_image_data_is_intact(const struct envm_image *image)
     uint64_t hash = 0;
 
     for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++)
-        hash = envm_image_hash_section(hash, section(image, (enum envm_image_section)i));
+        hash = hash_section(hash, section(image, (enum envm_image_section)i));
     return hash == image->header.data_hash;
 }
 

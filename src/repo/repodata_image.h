@@ -15,7 +15,7 @@
 #include "base/str.h"
 
 #define ENVM_IMAGE_MAGIC "envmRIX\n"
-#define ENVM_IMAGE_VERSION 1u /* raise it with every change of layout or of what is stored */
+#define ENVM_IMAGE_VERSION 2u /* raise it with every change of layout or of what is stored */
 #define ENVM_IMAGE_TEXT_MAX ((size_t)1 << 20) /* longest text; a longer one makes the file bad */
 #define ENVM_IMAGE_BYTE_ORDER 0x01020304u
 
@@ -74,7 +74,7 @@ struct envm_image_record {
     uint32_t depends, constrains, track_features; /* lists */
     uint32_t features, license, license_family, site_packages;
     uint32_t flags; /* enum envm_image_flag */
-    uint32_t name;  /* index into names; while building only the builder's number */
+    uint32_t name;  /* text; not needed by whoever comes by the name */
 };
 
 struct envm_image {
@@ -88,8 +88,10 @@ bool envm_image_open(struct envm_image *image, envm_str bytes);
 /* Compares all of the data with the header's hash: reads the whole file. Needed only when the file
  * may have been half written at a power cut, see repodata_cache.c. */
 bool envm_image_data_is_intact(const struct envm_image *image);
-/* One section's contribution to data_hash. */
-uint64_t envm_image_hash_section(uint64_t hash, envm_str section);
+/* data_hash goes over the sections in order, each in chunks of this size but for its last; each
+ * chunk's hash is the seed of the next. */
+#define ENVM_IMAGE_HASH_CHUNK ((size_t)256 * 1024)
+uint64_t envm_image_hash_chunk(uint64_t hash, envm_str chunk);
 
 /* The checksum for a header whose other fields are filled in. */
 void envm_image_seal(struct envm_image_header *header);

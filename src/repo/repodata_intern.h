@@ -27,10 +27,26 @@ struct envm_intern {
                         once */
 };
 
+/* A number for each reference, for tables beside this one: distinct, at most len / 4, and 0 for 0.
+ * That is so because two entries are at least five bytes apart and the first one is at 4. */
+static inline size_t envm_intern_index(uint32_t reference)
+{
+    return reference / 4;
+}
+
 /* Makes room for about that many strings, on an empty table. */
 void envm_intern_expect(struct envm_intern *table, size_t strings);
 /* The offset of s in the table. */
 uint32_t envm_intern_add(struct envm_intern *table, envm_str s);
+/* The same in two steps for several strings at once: hash each, which fetches its place of the
+ * table into the cache, then add each. */
+uint32_t envm_intern_hash(struct envm_intern *table, envm_str s);
+uint32_t envm_intern_add_hashed(struct envm_intern *table, envm_str s, uint32_t hash);
+/* The same without adding: 0 when it is not there. */
+uint32_t envm_intern_find(const struct envm_intern *table, envm_str s);
+/* Walks in the order of adding, the empty string aside: start with *reference = 0; false at the
+ * end. */
+bool envm_intern_next(const struct envm_intern *table, uint32_t *reference, envm_str *ret_text);
 /* The bytes behind a reference that this table gave; valid until the next envm_intern_add. */
 envm_str envm_intern_get(const struct envm_intern *table, uint32_t reference);
 

@@ -12,6 +12,7 @@
 #define FILE_NAME_MAX 211 /* CEP 26, as in conda/archive_name */
 #define FAULT_NAME_MAX 256
 #define RECORD_SIZE_USUAL 520
+#define DEPTH_OF_PACKAGES 2
 #define REMOVED_MAX ((size_t)10 * 1000 * 1000)
 
 struct parser {
@@ -20,21 +21,24 @@ struct parser {
     struct envm_image_builder *builder;
     struct envm_arena *arena;  /* for what outlives a record */
     struct envm_arena scratch; /* of the last records */
-    envm_str base_url;         /* as written */
-    envm_str info_subdir;
-    bool has_info_subdir;
-    ENVM_VEC(envm_str) removed;
-    uint64_t skipped;
-    envm_str first_bad;
-    const char *first_fault;
+    struct envm_repodata_part *part;
+    struct envm_bad_records *bad; /* the part's: of the lead, or of the rest */
+    bool cut;                     /* the part has ended between two elements */
 };
+
+void envm_repodata_part_release(struct envm_repodata_part *part)
+{
+    envm_vec_release(&part->removed);
+}
 
 static void skip_record(struct parser *parser, envm_str file_name, const char *fault)
 {
-    if (parser->skipped++ > 0)
+    if (parser->bad->count++ > 0)
         return;
-    parser->first_bad = envm_arena_str(parser->arena, envm_str_slice(file_name, 0, FAULT_NAME_MAX));
-    parser->first_fault = fault;
+    parser->bad->file_name =
+        envm_arena_str(parser->arena, envm_str_slice(file_name, 0, FAULT_NAME_MAX));
+    parser->bad->place = parser->builder->record_end - parser->part->span.from;
+    parser->bad->fault = fault;
 }
 
 /* The parts of a file name that is made of the record's own, which have been checked: that is how
@@ -97,35 +101,63 @@ static void read_record(struct parser *parser, envm_str file_name)
     }
     noarch = envm_str_equal_c(record.subdir, "noarch") &&
              !envm_str_equal(record.subdir, parser->source->subdir);
-    if (!envm_image_builder_add(parser->builder, &record, file_name, &file, noarch))
-        skip_record(parser, file_name, "the file name is there twice");
+    envm_image_builder_add(parser->builder, &record, file_name, &file, noarch);
 }
 
-static void read_packages(struct parser *parser)
+/* Between two elements: true when the part ends here and the document does not. */
+static bool at_cut(struct parser *parser, enum envm_part_end where)
+{
+    if (parser->part->last || !envm_json_is_at_end(&parser->r))
+        return false;
+    parser->part->end = where;
+    parser->cut = true;
+    return true;
+}
+
+/* The elements of the object that is open. */
+static void read_packages(struct parser *parser, enum envm_part_end where)
 {
     envm_str file_name;
 
-    if (!envm_json_begin_object(&parser->r))
-        return;
-    while (envm_json_next_key(&parser->r, &parser->scratch, &file_name)) {
+    while (!at_cut(parser, where) && envm_json_next_key(&parser->r, &parser->scratch, &file_name)) {
         read_record(parser, file_name);
         if (parser->scratch.used > SCRATCH_MAX)
             envm_arena_release(&parser->scratch);
     }
 }
 
+/* Element by element, because a cut may be between two: there are objects by package that are not
+ * about records (signatures). */
+static void skip_value(struct parser *parser)
+{
+    if (envm_json_peek(&parser->r) != ENVM_JSON_OBJECT) {
+        envm_json_skip(&parser->r, NULL);
+        return;
+    }
+    envm_json_begin_object(&parser->r);
+    while (!at_cut(parser, ENVM_PART_OTHER) && envm_json_skip_member(&parser->r))
+        ;
+}
+
+/* A copy: the text of a part does not stay. */
 static void read_text(struct parser *parser, envm_str *ret_text, bool *ret_present)
 {
+    envm_str text;
+
     if (envm_json_peek(&parser->r) != ENVM_JSON_STRING) {
         envm_json_skip(&parser->r, NULL);
         return;
     }
-    if (envm_json_string(&parser->r, parser->arena, ret_text) && ret_present)
+    if (!envm_json_string(&parser->r, parser->arena, &text))
+        return;
+    *ret_text = envm_arena_str(parser->arena, text);
+    if (ret_present)
         *ret_present = true;
 }
 
 static void read_info(struct parser *parser)
 {
+    struct envm_repodata_part *part = parser->part;
     envm_str key;
 
     if (envm_json_peek(&parser->r) != ENVM_JSON_OBJECT) {
@@ -135,9 +167,9 @@ static void read_info(struct parser *parser)
     envm_json_begin_object(&parser->r);
     while (envm_json_next_key(&parser->r, parser->arena, &key)) {
         if (envm_str_equal_c(key, "subdir"))
-            read_text(parser, &parser->info_subdir, &parser->has_info_subdir);
+            read_text(parser, &part->info_subdir, &part->has_info_subdir);
         else if (envm_str_equal_c(key, "base_url"))
-            read_text(parser, &parser->base_url, NULL);
+            read_text(parser, &part->base_url, NULL);
         else
             envm_json_skip(&parser->r, NULL);
     }
@@ -146,6 +178,7 @@ static void read_info(struct parser *parser)
 /* Kept until the end: the list may stand before the packages that it takes away. */
 static void read_removed(struct parser *parser)
 {
+    struct envm_repodata_part *part = parser->part;
     envm_str file_name;
 
     if (envm_json_peek(&parser->r) != ENVM_JSON_ARRAY) {
@@ -154,41 +187,49 @@ static void read_removed(struct parser *parser)
     }
     envm_json_begin_array(&parser->r);
     while (envm_json_next_element(&parser->r)) {
-        if (envm_json_peek(&parser->r) != ENVM_JSON_STRING ||
-            parser->removed.count >= REMOVED_MAX) {
+        if (envm_json_peek(&parser->r) != ENVM_JSON_STRING || part->removed.count >= REMOVED_MAX) {
             envm_json_skip(&parser->r, NULL);
             continue;
         }
         if (envm_json_string(&parser->r, parser->arena, &file_name))
-            envm_vec_push(&parser->removed, file_name);
+            envm_vec_push(&part->removed, envm_arena_str(parser->arena, file_name));
     }
 }
 
+/* The elements of the document, up to its end or to a cut. */
 static void read_document(struct parser *parser)
 {
     envm_str key;
 
-    if (!envm_json_begin_object(&parser->r))
-        return;
-    while (envm_json_next_key(&parser->r, parser->arena, &key)) {
-        if (envm_str_equal_c(key, "packages") || envm_str_equal_c(key, "packages.conda"))
-            read_packages(parser);
-        else if (envm_str_equal_c(key, "info"))
+    while (!parser->cut && envm_json_next_key(&parser->r, parser->arena, &key)) {
+        if (envm_str_equal_c(key, "packages") || envm_str_equal_c(key, "packages.conda")) {
+            if (envm_json_begin_object(&parser->r))
+                read_packages(parser, ENVM_PART_PACKAGES);
+        } else if (envm_str_equal_c(key, "info")) {
             read_info(parser);
-        else if (envm_str_equal_c(key, "removed"))
+        } else if (envm_str_equal_c(key, "removed")) {
             read_removed(parser);
-        else
-            envm_json_skip(&parser->r, NULL);
+        } else {
+            skip_value(parser);
+        }
     }
 }
 
-static void apply_removed(struct parser *parser)
+static void read_part(struct parser *parser, envm_str json)
 {
-    struct envm_archive_name file;
+    struct envm_repodata_part *part = parser->part;
 
-    for (size_t i = 0; i < parser->removed.count; i++)
-        if (envm_archive_name_parse(parser->removed.items[i], &file))
-            envm_image_builder_remove(parser->builder, &file);
+    if (part->first) {
+        envm_json_init(&parser->r, json);
+        envm_json_begin_object(&parser->r);
+    } else {
+        envm_json_init_inside(&parser->r, json, DEPTH_OF_PACKAGES);
+        parser->bad = &part->lead_bad;
+        read_packages(parser, ENVM_PART_LEAD);
+    }
+    part->lead_end = parser->builder->record_end;
+    parser->bad = &part->bad;
+    read_document(parser);
 }
 
 /* --- CEP 15 --------------------------------------------------------------------------------- */
@@ -203,55 +244,225 @@ static bool is_allowed_base(const struct envm_url *base, const struct envm_url *
            base->port == from->port;
 }
 
-static enum envm_code resolve_base(struct parser *parser, envm_str *ret_base,
-                                   struct envm_error *err)
+static enum envm_code resolve_base(struct envm_arena *arena, envm_str url, envm_str base_url,
+                                   envm_str *ret_base, struct envm_error *err)
 {
-    envm_str url = parser->source->url;
     struct envm_url base, from;
     envm_str text;
 
-    if (parser->base_url.len == 0) {
+    if (base_url.len == 0) {
         *ret_base = envm_str_slice(url, 0, envm_str_find_last_char(url, '/'));
         return ENVM_OK;
     }
-    ENVM_TRY(envm_url_parse(parser->arena, url, &from, err));
-    if (envm_url_resolve(parser->arena, url, parser->base_url, &text, err) != ENVM_OK ||
-        envm_url_parse(parser->arena, text, &base, err) != ENVM_OK)
+    ENVM_TRY(envm_url_parse(arena, url, &from, err));
+    if (envm_url_resolve(arena, url, base_url, &text, err) != ENVM_OK ||
+        envm_url_parse(arena, text, &base, err) != ENVM_OK)
         return envm_wrap(err, ENVM_UNSAFE, "the channel's base_url");
     if (!is_allowed_base(&base, &from))
         return envm_fail(err, ENVM_UNSAFE,
                          "the channel says that its packages are at '%.*s': only https, or the "
                          "channel's own host, without credentials, is followed",
-                         ENVM_STR_ARGS(envm_url_redact(parser->arena, text)));
+                         ENVM_STR_ARGS(envm_url_redact(arena, text)));
     while (envm_str_ends_with(base.clean, ENVM_STR("/")))
         base.clean.len--;
     *ret_base = base.clean;
     return ENVM_OK;
 }
 
+/* --- parts ---------------------------------------------------------------------------------- */
+
+void envm_repodata_parse_part(envm_str json, const struct envm_repodata_source *source,
+                              struct envm_arena *arena, struct envm_image_builder *builder,
+                              struct envm_repodata_part *part)
+{
+    struct parser parser = {
+        .source = source, .builder = builder, .arena = arena, .part = part, .bad = &part->bad};
+
+    part->span.from = builder->record_end;
+    read_part(&parser, json);
+    part->span.to = builder->record_end;
+    if (!parser.cut && part->last && envm_json_end(&parser.r, NULL) == ENVM_OK)
+        part->end = ENVM_PART_DOCUMENT;
+    envm_arena_release(&parser.scratch);
+}
+
+/* The quote that opens the string whose closing quote is at `close`, or SIZE_MAX. */
+static size_t opening_quote(envm_str json, size_t close)
+{
+    for (size_t at = close; at-- > 0 && close - at <= FILE_NAME_MAX + 1;) {
+        if (json.ptr[at] == '\\')
+            break;
+        if (json.ptr[at] == '"')
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+/* Whether a value that is an object follows the key that ends before `at`. */
+static bool object_follows(envm_str json, size_t at)
+{
+    envm_str rest = envm_str_skip(json, at);
+
+    while (rest.len > 0 && envm_is_space(rest.ptr[0]))
+        rest = envm_str_skip(rest, 1);
+    if (!envm_str_starts_with(rest, ENVM_STR(":")))
+        return false;
+    rest = envm_str_skip(rest, 1);
+    while (rest.len > 0 && envm_is_space(rest.ptr[0]))
+        rest = envm_str_skip(rest, 1);
+    return envm_str_starts_with(rest, ENVM_STR("{"));
+}
+
+size_t envm_repodata_find_cut(envm_str json)
+{
+    for (size_t at = json.len; at-- > 0;) {
+        envm_str before = envm_str_slice(json, 0, at);
+        size_t open;
+
+        if (json.ptr[at] != '"' || (!envm_str_ends_with(before, ENVM_STR(".conda")) &&
+                                    !envm_str_ends_with(before, ENVM_STR(".tar.bz2"))))
+            continue;
+        if (!object_follows(json, at + 1) || (open = opening_quote(json, at)) == SIZE_MAX)
+            continue;
+        while (open > 0 && envm_is_space(json.ptr[open - 1]))
+            open--;
+        if (open > 1 && json.ptr[open - 1] == ',')
+            return open - 1;
+    }
+    return SIZE_MAX;
+}
+
+bool envm_repodata_fit(struct envm_repodata_part *const *parts, size_t count)
+{
+    enum envm_part_end end = ENVM_PART_BROKEN;
+
+    for (size_t i = 0; i < count; i++) {
+        struct envm_repodata_part *part = parts[i];
+
+        if (i > 0 && end != ENVM_PART_PACKAGES && end != ENVM_PART_OTHER)
+            return false;
+        if (i > 0 && end == ENVM_PART_OTHER) {
+            part->bad.place -= part->lead_end - part->span.from;
+            part->span.from = part->lead_end;
+            part->lead_bad = (struct envm_bad_records){0};
+        }
+        if (part->end != ENVM_PART_LEAD)
+            end = part->end;
+    }
+    return end == ENVM_PART_DOCUMENT;
+}
+
 /* --- the whole ------------------------------------------------------------------------------ */
 
-static void warn_about_skipped(const struct parser *parser)
+/* The parts put together. */
+struct whole {
+    const struct envm_repodata_source *source;
+    struct envm_arena *arena;
+    struct envm_bad_records bad;
+    size_t records; /* so far */
+    envm_str base_url, info_subdir;
+    bool has_info_subdir;
+    ENVM_VEC(envm_str) removed;
+    ENVM_VEC(struct envm_image_span) spans;
+};
+
+static void release_whole(struct whole *whole)
+{
+    envm_vec_release(&whole->removed);
+    envm_vec_release(&whole->spans);
+}
+ENVM_DEFINE_CLEANUP(whole, struct whole, release_whole)
+
+static void add_bad(struct whole *whole, const struct envm_bad_records *bad)
+{
+    if (bad->count > 0 && whole->bad.count == 0) {
+        whole->bad = *bad;
+        whole->bad.place += whole->records;
+        return;
+    }
+    whole->bad.count += bad->count;
+}
+
+static void add_part(struct whole *whole, const struct envm_repodata_part *part)
+{
+    add_bad(whole, &part->lead_bad);
+    add_bad(whole, &part->bad);
+    whole->records += part->span.to - part->span.from;
+    envm_vec_push(&whole->spans, part->span);
+    for (size_t i = 0; i < part->removed.count; i++)
+        envm_vec_push(&whole->removed, part->removed.items[i]);
+    if (part->base_url.ptr)
+        whole->base_url = part->base_url;
+    if (part->has_info_subdir)
+        whole->info_subdir = part->info_subdir;
+    whole->has_info_subdir |= part->has_info_subdir;
+}
+
+static void add_duplicates(struct whole *whole, const struct envm_image_builder *builder,
+                           const struct envm_image_layout *layout)
+{
+    if (layout->duplicates == 0)
+        return;
+    if (whole->bad.count == 0 || layout->first_place < whole->bad.place) {
+        whole->bad.file_name =
+            envm_image_builder_file_name(builder, layout->first_duplicate, whole->arena);
+        whole->bad.fault = "the file name is there twice";
+    }
+    whole->bad.count += layout->duplicates;
+}
+
+static void warn_about_skipped(const struct whole *whole)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf name = envm_buf_text();
 
-    if (parser->skipped == 0)
+    if (whole->bad.count == 0)
         return;
-    envm_buf_add_escaped(&name, parser->first_bad, FAULT_NAME_MAX);
-    envm_sink_warn(parser->source->sink, "%.*s: %llu bad record%s left out, the first is '%s' (%s)",
-                   ENVM_STR_ARGS(parser->source->url), (unsigned long long)parser->skipped,
-                   parser->skipped == 1 ? "" : "s", envm_buf_str(&name).ptr, parser->first_fault);
+    envm_buf_add_escaped(&name, whole->bad.file_name, FAULT_NAME_MAX);
+    envm_sink_warn(whole->source->sink, "%.*s: %llu bad record%s left out, the first is '%s' (%s)",
+                   ENVM_STR_ARGS(whole->source->url), (unsigned long long)whole->bad.count,
+                   whole->bad.count == 1 ? "" : "s", envm_buf_str(&name).ptr, whole->bad.fault);
 }
 
-static enum envm_code check_subdir(struct parser *parser, struct envm_error *err)
+static enum envm_code check_subdir(const struct whole *whole, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf found = envm_buf_text();
 
-    if (!parser->has_info_subdir || envm_str_equal(parser->info_subdir, parser->source->subdir))
+    if (!whole->has_info_subdir || envm_str_equal(whole->info_subdir, whole->source->subdir))
         return ENVM_OK;
-    envm_buf_add_escaped(&found, parser->info_subdir, 64);
+    envm_buf_add_escaped(&found, whole->info_subdir, 64);
     return envm_fail(err, ENVM_MALFORMED, "the file says that it is for '%s', not for '%.*s'",
-                     envm_buf_str(&found).ptr, ENVM_STR_ARGS(parser->source->subdir));
+                     envm_buf_str(&found).ptr, ENVM_STR_ARGS(whole->source->subdir));
+}
+
+static enum envm_code join(struct whole *whole, struct envm_image_builder *builder,
+                           struct envm_image_layout *ret_layout,
+                           struct envm_repodata_summary *ret_summary, struct envm_error *err)
+{
+    struct envm_str_list removed = {whole->removed.items, whole->removed.count};
+
+    ENVM_TRY(check_subdir(whole, err));
+    ENVM_TRY(resolve_base(whole->arena, whole->source->url, whole->base_url,
+                          &ret_summary->package_base, err));
+    envm_image_layout_make(builder, whole->spans.items, whole->spans.count, removed, ret_layout);
+    add_duplicates(whole, builder, ret_layout);
+    warn_about_skipped(whole);
+    ret_summary->skipped = whole->bad.count;
+    return ENVM_OK;
+}
+
+enum envm_code envm_repodata_join(struct envm_repodata_part *const *parts, size_t count,
+                                  const struct envm_repodata_source *source,
+                                  struct envm_arena *arena, struct envm_image_builder *builder,
+                                  struct envm_image_layout *ret_layout,
+                                  struct envm_repodata_summary *ret_summary, struct envm_error *err)
+{
+    ENVM_CLEANUP(whole) struct whole whole = {.source = source, .arena = arena};
+    enum envm_code code;
+
+    for (size_t i = 0; i < count; i++)
+        add_part(&whole, parts[i]);
+    code = join(&whole, builder, ret_layout, ret_summary, err);
+    return code == ENVM_OK ? code : envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(source->url));
 }
 
 static enum envm_code explain(envm_str json, enum envm_code code, struct envm_error *err)
@@ -265,38 +476,35 @@ static enum envm_code explain(envm_str json, enum envm_code code, struct envm_er
     return code;
 }
 
-static enum envm_code parse(struct parser *parser, envm_str json,
-                            struct envm_repodata_summary *ret_summary, struct envm_error *err)
+static enum envm_code read_whole(struct parser *parser, envm_str json, struct envm_error *err)
 {
     enum envm_code code;
 
-    if (json.len > 0) {
-        envm_image_builder_expect(parser->builder, json.len / RECORD_SIZE_USUAL);
-        envm_json_init(&parser->r, json);
-        read_document(parser);
-        code = envm_json_end(&parser->r, err);
-        if (code != ENVM_OK)
-            return explain(json, code, err);
-    }
-    ENVM_TRY(check_subdir(parser, err));
-    ENVM_TRY(resolve_base(parser, &ret_summary->package_base, err));
-    apply_removed(parser);
-    warn_about_skipped(parser);
-    ret_summary->skipped = parser->skipped;
-    return ENVM_OK;
+    parser->bad = &parser->part->bad;
+    envm_image_builder_expect(parser->builder, json.len / RECORD_SIZE_USUAL);
+    read_part(parser, json);
+    parser->part->span.to = parser->builder->record_end;
+    code = envm_json_end(&parser->r, err);
+    if (code == ENVM_OK)
+        return code;
+    return envm_error_where(err, explain(json, code, err), "%.*s",
+                            ENVM_STR_ARGS(parser->source->url));
 }
 
 enum envm_code envm_repodata_parse(envm_str json, const struct envm_repodata_source *source,
                                    struct envm_arena *arena, struct envm_image_builder *builder,
+                                   struct envm_image_layout *ret_layout,
                                    struct envm_repodata_summary *ret_summary,
                                    struct envm_error *err)
 {
-    struct parser parser = {.source = source, .builder = builder, .arena = arena};
-    enum envm_code code = parse(&parser, json, ret_summary, err);
+    struct envm_repodata_part part = {.first = true, .last = true};
+    struct envm_repodata_part *const parts[] = {&part};
+    struct parser parser = {.source = source, .builder = builder, .arena = arena, .part = &part};
+    enum envm_code code = json.len > 0 ? read_whole(&parser, json, err) : ENVM_OK;
 
-    envm_vec_release(&parser.removed);
+    if (code == ENVM_OK)
+        code = envm_repodata_join(parts, 1, source, arena, builder, ret_layout, ret_summary, err);
+    envm_repodata_part_release(&part);
     envm_arena_release(&parser.scratch);
-    if (code != ENVM_OK)
-        envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(source->url));
     return code;
 }

@@ -97,6 +97,9 @@ enum envm_code envm_fs_read_at(int dirfd, struct envm_relpath path, struct envm_
  */
 enum envm_code envm_fs_read_fd(int fd, const char *name, struct envm_buf *buf,
                                struct envm_error *err);
+/* Appends up to `most` bytes, fewer only at the end of the file: *ret_end tells. */
+enum envm_code envm_fs_read_part(int fd, const char *name, size_t most, struct envm_buf *buf,
+                                 bool *ret_end, struct envm_error *err);
 enum envm_code envm_fs_write_fd(int fd, const char *name, envm_str bytes, struct envm_error *err);
 enum envm_code envm_fs_sync_fd(int fd, const char *name, struct envm_error *err);
 /* syncfs of the file system that fd is on. */

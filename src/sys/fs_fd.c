@@ -73,6 +73,28 @@ enum envm_code envm_fs_read_fd(int fd, const char *name, struct envm_buf *buf,
     }
 }
 
+enum envm_code envm_fs_read_part(int fd, const char *name, size_t most, struct envm_buf *buf,
+                                 bool *ret_end, struct envm_error *err)
+{
+    bool end = false;
+
+    while (most > 0 && !end) {
+        char *to = envm_buf_reserve(buf, most);
+        ssize_t got;
+
+        if (!to)
+            return too_long(err, name, buf->limit);
+        got = read_some(fd, to, most);
+        if (got < 0)
+            return envm_fs_fail_user(err, errno, "reading", name);
+        envm_buf_advance(buf, (size_t)got);
+        most -= (size_t)got;
+        end = got == 0;
+    }
+    *ret_end = end;
+    return ENVM_OK;
+}
+
 enum envm_code envm_fs_write_fd(int fd, const char *name, envm_str bytes, struct envm_error *err)
 {
     while (bytes.len > 0) {

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* links: repo */
 /* Any text either is refused, or gives an index that opens, is intact, has its names in order, and
- * serves as many records as its header says, each of them below the place of the packages. */
+ * serves as many records as its header says, each of them below the place of the packages. Read in
+ * parts it gives the same. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "codec/digest.h"
-#include "repo/repodata_parse.h"
+#include "repo/repodata_index.h"
 #include "repo/repodata_source.h"
+#include "repo/repodata_write.h"
 #include "sys/fs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,6 +57,30 @@ static void check_index(int fd)
     envm_fs_unmap(bytes);
 }
 
+/* Read in small parts it is accepted or refused with the same words, and has as much in it. */
+static void check_parts(envm_str text, const struct envm_repodata_source *source,
+                        const struct envm_image_layout *layout, uint64_t skipped,
+                        const struct envm_error *expected)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
+    ENVM_CLEANUP(envm_error) struct envm_error err = {0};
+    ENVM_CLEANUP(envm_fd) int fd = memfd_create("repodata", MFD_CLOEXEC);
+    struct envm_repodata_file file = {.fd = fd, .name = "r", .block_size = 64};
+    enum envm_code code;
+
+    if (envm_fs_write_fd(fd, "r", text, NULL) != ENVM_OK || lseek(fd, 0, SEEK_SET) != 0)
+        abort();
+    code = envm_repodata_index(&file, source, &arena, &content, &err);
+    if (code != expected->code || (code != ENVM_OK && strcmp(err.text, expected->text) != 0))
+        abort();
+    if (code == ENVM_OK &&
+        (content.layout.record_count != layout->record_count ||
+         content.layout.shown != layout->shown || content.layout.name_count != layout->name_count ||
+         content.summary.skipped != skipped))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
@@ -65,18 +93,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     envm_str text = envm_str_n((const char *)data, size);
     struct envm_sha256 sum = envm_sha256_of(text);
     struct envm_image_origin origin = {.subdir = source.subdir, .source_sha256 = &sum};
+    ENVM_CLEANUP(envm_image_layout) struct envm_image_layout layout = {0};
     struct envm_repodata_summary summary = {0};
 
-    if (envm_repodata_parse(text, &source, &arena, &builder, &summary, &err) != ENVM_OK) {
+    if (envm_repodata_parse(text, &source, &arena, &builder, &layout, &summary, &err) != ENVM_OK) {
         if (err.code == ENVM_OK || !err.text || !err.where)
             abort();
+        check_parts(text, &source, &layout, 0, &err);
         return 0;
     }
+    check_parts(text, &source, &layout, summary.skipped, &err);
     fd = memfd_create("index", MFD_CLOEXEC);
     if (fd < 0)
         abort();
     origin.package_base = summary.package_base;
-    if (envm_image_builder_write(&builder, &origin, fd, &err) != ENVM_OK) {
+    if (envm_image_write(&builder, &layout, &origin, fd, &err) != ENVM_OK) {
         if (err.code != ENVM_MALFORMED)
             abort();
         return 0;

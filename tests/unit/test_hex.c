@@ -55,6 +55,33 @@ static void damaged_digests_are_refused(void **state)
     assert_false(envm_sha256_parse((envm_str){0}, &digest));
 }
 
+/* Every byte at every place, in a text with a part for each way of decoding: sixteen digits at
+ * once, and the rest. */
+static void every_byte_is_a_digit_or_refused(void **state)
+{
+    static const char zeros[] = "000000000000000000000000000000000000";
+
+    (void)state;
+    for (int c = 0; c < 256; c++) {
+        const char *digits = "0123456789abcdefABCDEF";
+        const char *found = c ? strchr(digits, c) : NULL;
+        int value = found ? (int)(found - digits) : -1;
+
+        for (size_t at = 0; at < 36; at++) {
+            char text[37];
+            uint8_t bytes[18];
+
+            memcpy(text, zeros, sizeof(text));
+            text[at] = (char)c;
+            assert_int_equal(envm_hex_decode(envm_str_n(text, 36), bytes, 18), value >= 0);
+            if (value >= 16)
+                value -= 6;
+            if (value >= 0)
+                assert_int_equal(bytes[at / 2], at % 2 ? value : value << 4);
+        }
+    }
+}
+
 static void digests(void **state)
 {
     struct envm_sha256 a = {0};
@@ -83,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(damaged_digests_are_refused),
+        cmocka_unit_test(every_byte_is_a_digit_or_refused),
         cmocka_unit_test(digests),
     };
 

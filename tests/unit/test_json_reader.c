@@ -304,6 +304,77 @@ static void test_scan_positions(void **state)
     }
 }
 
+/* Keys and strings have a quick way for what is plain: the special text at every place. */
+static void test_plain_and_odd(void **state)
+{
+    static const char *const specials[] = {"\\n", "é", "\x01", "\xFF", ""};
+
+    (void)state;
+    for (size_t special = 0; special < 5; special++) {
+        for (int at = 0; at < 40; at++) {
+            ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+            struct envm_json_reader r;
+            bool fine = special != 2 && special != 3;
+            envm_str key = {0}, value = {0}, text;
+
+            text = envm_arena_printf(
+                &arena, "{\"%.*s%s\" : \"%.*s%s\",\"k\":\"%s%.*s\"}", at,
+                "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", fine ? specials[special] : "", at,
+                "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg", fine ? specials[special] : "",
+                specials[special], at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg");
+            envm_json_init(&r, text);
+            assert_true(envm_json_begin_object(&r));
+            assert_true(envm_json_next_key(&r, &arena, &key));
+            assert_true(envm_json_string(&r, &arena, &value));
+            assert_int_equal(key.len, (size_t)at + (special == 1 ? 2 : special == 0));
+            assert_int_equal(value.len, key.len);
+            assert_true(envm_json_next_key(&r, &arena, &key));
+            assert_true(envm_str_equal_c(key, "k"));
+            assert_int_equal(envm_json_string(&r, &arena, &value), fine);
+            if (!fine)
+                assert_string_equal(r.fault, special == 2 ? "a control character in a string (it "
+                                                            "must be escaped)"
+                                                          : "invalid UTF-8 in a string");
+            else
+                assert_false(envm_json_next_key(&r, &arena, &key));
+        }
+    }
+}
+
+/* A text that was cut behind an element, and its rest. */
+static void test_inside(void **state)
+{
+    struct envm_json_reader r;
+    envm_str key;
+
+    (void)state;
+    envm_json_init(&r, ENVM_STR("{\"a\":{\"b\":1 "));
+    assert_true(envm_json_begin_object(&r));
+    assert_true(envm_json_next_key(&r, NULL, &key));
+    assert_true(envm_json_begin_object(&r));
+    assert_false(envm_json_is_at_end(&r));
+    assert_true(envm_json_skip_member(&r));
+    assert_true(envm_json_is_at_end(&r));
+    assert_int_equal(envm_json_end(&r, NULL), ENVM_MALFORMED);
+
+    envm_json_init_inside(&r, ENVM_STR(",\"c\":[2]},\"d\":3}"), 2);
+    assert_true(envm_json_skip_member(&r));
+    assert_false(envm_json_skip_member(&r));
+    assert_true(envm_json_next_key(&r, NULL, &key));
+    assert_true(envm_str_equal_c(key, "d"));
+    assert_true(envm_json_skip(&r, NULL));
+    assert_false(envm_json_next_key(&r, NULL, &key));
+    assert_int_equal(envm_json_end(&r, NULL), ENVM_OK);
+
+    envm_json_init_inside(&r, ENVM_STR("\"c\":1}}"), 2);
+    assert_false(envm_json_skip_member(&r));
+    assert_non_null(strstr(r.fault, "expected ','"));
+    /* An opening bracket is no place to be cut at: a comma may not follow. */
+    envm_json_init(&r, ENVM_STR("{"));
+    assert_true(envm_json_begin_object(&r));
+    assert_false(envm_json_is_at_end(&r));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,7 +382,8 @@ int main(void)
         cmocka_unit_test(test_values),         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_wrong_types),    cmocka_unit_test(test_nul),
         cmocka_unit_test(test_sticky),         cmocka_unit_test(test_unread),
-        cmocka_unit_test(test_scan_positions),
+        cmocka_unit_test(test_scan_positions), cmocka_unit_test(test_plain_and_odd),
+        cmocka_unit_test(test_inside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
