@@ -94,6 +94,31 @@ ENVM_API ENVM_MUST_CHECK enum envm_code
 envm_cache_verify(struct envm_context *context, struct envm_memory *memory, bool remove,
                   struct envm_cache_verify_report *ret_report, struct envm_error *err);
 
+struct envm_repair_item {
+    envm_str path; /* in the environment */
+    envm_str package;
+};
+struct envm_repair_report {
+    envm_str prefix;
+    const struct envm_repair_item *repaired; /* files and records; with dry_run: what is damaged */
+    size_t repaired_count;
+    struct envm_str_list saved;    /* what stood in the way, by its new path */
+    struct envm_str_list failures; /* "PACKAGE: why": what could not be fetched or written */
+    const struct envm_verify_finding *remaining; /* damage that is still there */
+    size_t remaining_count;
+    struct envm_sha256 tree;
+};
+/* Puts damaged and missing files of an environment back, from the cache or from where its packages
+ * come from, and makes damaged records anew. Files that belong to no package are left alone; what
+ * stands in the way of a file is kept under another name. Reads the environment again at the end:
+ * ENVM_DAMAGED, with the report filled, when something could not be put right. ENVM_LOCKED when the
+ * environment is being changed. */
+ENVM_API ENVM_MUST_CHECK enum envm_code envm_repair(struct envm_context *context,
+                                                    struct envm_memory *memory,
+                                                    const struct envm_target *target, bool dry_run,
+                                                    struct envm_repair_report *ret_report,
+                                                    struct envm_error *err);
+
 #ifdef __cplusplus
 }
 #endif

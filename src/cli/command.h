@@ -104,6 +104,6 @@ enum envm_code envm_cli_choose_cache(struct cli *cli, const char *name, const ch
 extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
     envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,
     envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version, envm_cmd_search,
-    envm_cmd_tree, envm_cmd_why, envm_cmd_clean, envm_cmd_cache;
+    envm_cmd_tree, envm_cmd_why, envm_cmd_clean, envm_cmd_cache, envm_cmd_repair;
 
 #endif

@@ -32,7 +32,8 @@ struct envm_context {
     envm_str cache; /* absolute */
     int cache_fd;   /* -1 until opened, or where no cache can be written */
     bool cache_tried;
-    bool read_cached_packages;       /* set before the store is made: every cached file is hashed */
+    bool read_cached_packages; /* set before the store is made: every cached file is hashed */
+    envm_str repaired_prefix;  /* whose damaged files are being put back: no need to tell of them */
     struct envm_store_layer *layers; /* opened with the store */
     size_t layer_count;
     pthread_mutex_t damage_mutex; /* one search for the holders of damaged files at a time */

@@ -49,14 +49,28 @@ static void add_finding(struct verification *v, struct envm_verify_finding findi
     v->report->damage_count += finding.damage;
 }
 
-/* The platform that the installed packages are for: a lock may hold several. */
-static envm_str installed_platform(const struct envm_prefix_record_list *records)
+/* The lock that the environment keeps is one of its parts: when it cannot be read, that is damage.
+ */
+static enum envm_code read_kept_lock(struct verification *v, envm_str text, struct envm_error *err)
 {
-    for (size_t i = 0; i < records->count; i++) {
-        if (!envm_str_equal_c(records->items[i]->record->subdir, "noarch"))
-            return records->items[i]->record->subdir;
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    enum envm_code code = envm_lockfile_read(v->arena, envm_arena_str(v->arena, text),
+                                             v->report->lock_path.ptr, &v->lock, &failure);
+
+    if (code == ENVM_USAGE) { /* made by a newer envm */
+        envm_error_move(err, &failure);
+        return code;
     }
-    return envm_platform_host();
+    if (code == ENVM_OK)
+        return ENVM_OK;
+    v->lock = (struct envm_lockfile){0};
+    add_finding(v, (struct envm_verify_finding){
+                       .kind = ENVM_STR("lock"),
+                       .path = ENVM_STR("conda-meta/envm.lock"),
+                       .package = ENVM_STR(""),
+                       .detail = envm_arena_printf(v->arena, "cannot be read: %s", failure.text),
+                       .damage = true});
+    return ENVM_OK;
 }
 
 static enum envm_code load_lock(struct verification *v, const char *against, envm_str platform,
@@ -76,9 +90,11 @@ static enum envm_code load_lock(struct verification *v, const char *against, env
         v->report->lock_path =
             envm_arena_printf(v->arena, "%s/conda-meta/envm.lock", v->report->prefix.ptr);
         ENVM_TRY(envm_fs_read_at(v->fd, kept, &text, err));
+        ENVM_TRY(read_kept_lock(v, envm_buf_str(&text), err));
     }
-    ENVM_TRY(envm_lockfile_read(v->arena, envm_arena_str(v->arena, envm_buf_str(&text)),
-                                v->report->lock_path.ptr, &v->lock, err));
+    if (against)
+        ENVM_TRY(envm_lockfile_read(v->arena, envm_arena_str(v->arena, envm_buf_str(&text)),
+                                    v->report->lock_path.ptr, &v->lock, err));
     v->report->omitted_pip = v->lock.request.omitted_pip;
     v->platform = envm_lockfile_platform(&v->lock, platform);
     if (!v->platform && against)
@@ -158,6 +174,22 @@ static void take_findings(struct verification *v, const struct envm_verify_resul
     v->report->left_out = result->left_out;
 }
 
+/* Files come from the packages, packages from the lock. */
+static enum envm_code hint(struct verification *v, struct envm_error *err)
+{
+    for (size_t i = 0; i < v->report->finding_count; i++) {
+        const struct envm_verify_finding *finding = &v->report->findings[i];
+
+        if (finding->damage && !envm_str_equal_c(finding->kind, "lock"))
+            return envm_error_hint(err, ENVM_DAMAGED, "mend it: envm repair -p '%s'",
+                                   v->report->prefix.ptr);
+    }
+    if (!v->platform)
+        return envm_error_hint(err, ENVM_DAMAGED, "make it anew from its environment file or lock");
+    return envm_error_hint(err, ENVM_DAMAGED, "make it anew: envm create --force -p '%s' -f '%s'",
+                           v->report->prefix.ptr, v->report->lock_path.ptr);
+}
+
 static enum envm_code verify(struct verification *v, const struct envm_target *target,
                              const char *against, struct envm_error *err)
 {
@@ -171,7 +203,7 @@ static enum envm_code verify(struct verification *v, const struct envm_target *t
         v->report->prefix = real;
     ENVM_TRY(envm_prefix_open(v->context, v->arena, v->report->prefix, &v->fd, err));
     ENVM_TRY(envm_prefix_records_load(v->arena, v->fd, false, &records, err));
-    ENVM_TRY(load_lock(v, against, installed_platform(&records), err));
+    ENVM_TRY(load_lock(v, against, envm_installed_platform(&records), err));
     ENVM_TRY(
         envm_prefix_verify(v->arena, v->fd, v->report->prefix, v->context->threads, &result, err));
     take_findings(v, &result);
@@ -194,11 +226,7 @@ static enum envm_code verify(struct verification *v, const struct envm_target *t
                     v->report->prefix.ptr, v->report->damage_count,
                     v->report->damage_count == 1 ? " is" : "s are");
     (void)envm_error_where(err, ENVM_DAMAGED, "%s", v->report->prefix.ptr);
-    if (v->report->lock_path.len == 0)
-        return envm_error_hint(err, ENVM_DAMAGED,
-                               "it keeps no lock: make it anew from its environment file");
-    return envm_error_hint(err, ENVM_DAMAGED, "make it anew: envm create --force -p '%s' -f '%s'",
-                           v->report->prefix.ptr, v->report->lock_path.ptr);
+    return hint(v, err);
 }
 
 enum envm_code envm_verify(struct envm_context *context, struct envm_memory *memory,

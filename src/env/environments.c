@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/relpath.h"
 #include "conda/environment_spec.h"
+#include "conda/platform.h"
 #include "lock/lockfile_explicit.h"
 #include "prefix/prefix_record.h"
 #include "sys/fs.h"
@@ -82,6 +83,17 @@ enum envm_prefix_state envm_prefix_state(envm_str prefix)
         return ENVM_PREFIX_ENVIRONMENT;
     (void)envm_fs_walk(fd, count_entry, &any, NULL);
     return any ? ENVM_PREFIX_FOREIGN : ENVM_PREFIX_EMPTY;
+}
+
+envm_str envm_installed_platform(const struct envm_prefix_record_list *records)
+{
+    for (size_t i = 0; i < records->count; i++) {
+        envm_str subdir = records->items[i]->record->subdir;
+
+        if (subdir.len > 0 && !envm_str_equal_c(subdir, "noarch"))
+            return subdir;
+    }
+    return envm_platform_host();
 }
 
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,

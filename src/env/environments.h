@@ -8,6 +8,7 @@
 #include <envm/environment.h>
 
 #include "env/context.h"
+#include "prefix/prefix_record.h"
 
 /* Where the target is or would be, absolute. Neither name nor prefix: the active environment
  * ($CONDA_PREFIX), else ENVM_USAGE. Nothing is looked up on disk. */
@@ -26,6 +27,9 @@ enum envm_prefix_state {
     ENVM_PREFIX_FOREIGN,     /* anything else */
 };
 enum envm_prefix_state envm_prefix_state(envm_str prefix);
+
+/* The platform that the installed packages are for; this machine's when they do not say. */
+envm_str envm_installed_platform(const struct envm_prefix_record_list *records);
 
 /* Opens an existing environment, or fails with ENVM_USAGE that says what is there instead. */
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,

@@ -175,7 +175,8 @@ void envm_tell_holders(void *user, const struct envm_store_damage *damage)
     envm_find_holders(context, &arena, damage, 1, &holders);
     pthread_mutex_unlock(&context->damage_mutex);
     for (size_t i = 0; i < holders.count; i++)
-        tell_one(context, damage, &holders.items[i]);
+        if (!envm_str_equal(holders.items[i].prefix, context->repaired_prefix))
+            tell_one(context, damage, &holders.items[i]);
     if (holders.elsewhere > 0)
         envm_sink_warn(&context->sink,
                        "files of %.*s that are damaged have %llu more link%s, in environments that "

@@ -26,8 +26,7 @@ static bool is_reserved(struct envm_relpath path)
            envm_relpath_is_below(path, ENVM_STR(".envm"));
 }
 
-/* Files that people or programs edit in place: an edit must not reach the cache. */
-static bool is_editable(struct envm_relpath path)
+bool envm_path_is_editable(struct envm_relpath path)
 {
     return envm_relpath_is_below(path, ENVM_STR("etc")) ||
            envm_relpath_is_below(path, ENVM_STR("var")) ||
@@ -72,7 +71,7 @@ static enum envm_code plan_path(struct envm_arena *arena, const struct envm_link
     if (target->file_mode == ENVM_MODE_NONE)
         target->placeholder = (envm_str){0};
     item->copy = target->file_mode != ENVM_MODE_NONE || source->no_link ||
-                 request->contents->link_scripts.count > 0 || is_editable(target->path);
+                 request->contents->link_scripts.count > 0 || envm_path_is_editable(target->path);
     return ENVM_OK;
 }
 

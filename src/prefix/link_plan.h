@@ -36,4 +36,8 @@ enum envm_code envm_link_plan_make(struct envm_arena *arena,
                                    const struct envm_link_request *request,
                                    struct envm_link_plan *ret_plan, struct envm_error *err);
 
+/* Files that people or programs edit in place (etc/, var/, *.pth): an edit must not reach the
+ * cache, and is not thrown away. */
+bool envm_path_is_editable(struct envm_relpath path);
+
 #endif

@@ -191,6 +191,66 @@ enum envm_code envm_store_verify(struct envm_store *store, struct envm_arena *ar
     return code;
 }
 
+/* --- by name -------------------------------------------------------------------------------- */
+
+/* ".../SUBDIR/FILE": the channel is what stands before. */
+static void fill_from_url(struct envm_arena *arena, envm_str url,
+                          struct envm_package_record *record)
+{
+    size_t slash = envm_str_find_last_char(url, '/');
+    envm_str folder = envm_str_slice(url, 0, slash == SIZE_MAX ? 0 : slash);
+    size_t before = envm_str_find_last_char(folder, '/');
+
+    record->url = envm_arena_str(arena, url);
+    if (slash == SIZE_MAX || before == SIZE_MAX)
+        return;
+    record->file_name = envm_arena_str(arena, envm_str_skip(url, slash + 1));
+    record->channel = envm_arena_str(arena, envm_str_slice(folder, 0, before));
+    if (record->subdir.len == 0)
+        record->subdir = envm_arena_str(arena, envm_str_skip(folder, before + 1));
+}
+
+static bool is_of_stem(const struct envm_manifest *manifest, envm_str stem)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
+    return manifest->url.len > 0 &&
+           envm_str_equal(envm_package_record_stem(&arena, manifest->index), stem);
+}
+
+enum envm_code envm_store_record_of(struct envm_store *store, struct envm_arena *arena,
+                                    envm_str stem, struct envm_package_record **ret_record,
+                                    struct envm_error *err)
+{
+    ENVM_CLEANUP(listing) struct listing listing = {.arena = arena};
+    struct envm_package_record *found = NULL;
+    size_t count = 0;
+
+    *ret_record = NULL;
+    ENVM_TRY_WRAP(list_entries(store, &listing, err), err, "package cache");
+    for (size_t i = 0; i < listing.entries.count; i++) {
+        ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
+        ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(ENVM_MANIFEST_MAX);
+        struct envm_store_place place = envm_store_place_of(&scratch, &listing.entries.items[i]);
+        struct envm_manifest manifest;
+
+        if (envm_fs_read_at(store->pkgs_fd, place.manifest, &text, NULL) != ENVM_OK ||
+            envm_manifest_read(&scratch, envm_buf_str(&text), &manifest, NULL) != ENVM_OK ||
+            !is_of_stem(&manifest, stem))
+            continue;
+        count++;
+        found = envm_package_record_copy(arena, manifest.index);
+        found->sha256 = manifest.sha256;
+        found->md5 = manifest.md5;
+        found->has_size = true;
+        found->size = manifest.archive_size;
+        fill_from_url(arena, manifest.url, found);
+    }
+    if (count == 1)
+        *ret_record = found;
+    return ENVM_OK;
+}
+
 enum envm_code envm_store_remove(struct envm_store *store, const struct envm_sha256 *sha256,
                                  struct envm_error *err)
 {

@@ -37,6 +37,13 @@ enum envm_code envm_store_verify(struct envm_store *store, struct envm_arena *ar
                                  unsigned threads, struct envm_store_verification *ret_result,
                                  struct envm_error *err);
 
+/* The record of a cached package of that name-version-build, as far as the cache knows: what
+ * info/index.json says, the hashes, and the URL that it came from. *ret_record is NULL when there
+ * is none, or when several would do. In the arena. */
+enum envm_code envm_store_record_of(struct envm_store *store, struct envm_arena *arena,
+                                    envm_str stem, struct envm_package_record **ret_record,
+                                    struct envm_error *err);
+
 /* Takes a package out of the cache, whatever it is like: the next use fetches it anew. Absent is
  * fine. */
 enum envm_code envm_store_remove(struct envm_store *store, const struct envm_sha256 *sha256,

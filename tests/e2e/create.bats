@@ -280,12 +280,12 @@ JSON
     expect_error "envm activate here"
 }
 
-@test "verify says how to make a damaged environment anew, and the command does it" {
+@test "verify says how to mend a damaged environment, and the command does it" {
     envm create -q -p env -c "$WORLD/channel" --override-channels app
     rm env/bin/app
     run_envm verify -p env
     expect_status 10
-    hint=$(printf '%s\n' "$errors" | sed -n 's/^hint: make it anew: envm //p')
+    hint=$(printf '%s\n' "$errors" | sed -n 's/^hint: mend it: envm //p')
     eval "envm $hint"
     envm verify -q -p env
 }

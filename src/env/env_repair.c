@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `repair`: puts damaged files and records of an environment back.
+ */
+#include <envm/cache.h>
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/vec.h"
+#include "codec/url.h"
+#include "conda/archive_name.h"
+#include "conda/match_spec.h"
+#include "conda/package_record.h"
+#include "env/environments.h"
+#include "env/settings.h"
+#include "lock/lockfile.h"
+#include "prefix/prefix_verify.h"
+#include "store/package_upkeep.h"
+#include "sys/fs_lock.h"
+#include "txn/transaction_recover.h"
+#include "txn/transaction_repair.h"
+
+#define LOCK_SIZE_MAX ((size_t)64 << 20)
+#define LOCK_TIMEOUT_MS 60000
+
+struct repairing {
+    struct envm_context *context;
+    struct envm_arena *arena;
+    struct envm_repair_report *report;
+    int fd;
+    struct envm_fs_lock lock;
+    struct envm_lockfile kept; /* conda-meta/envm.lock */
+    struct envm_record_list locked;
+    struct envm_prefix_record_list records;
+    struct envm_repair repair;
+    ENVM_VEC(struct envm_repair_item) repaired;
+    ENVM_VEC(envm_str) failures;
+};
+
+static void release_repairing(struct repairing *r)
+{
+    envm_repair_release(&r->repair);
+    envm_fs_lock_drop(&r->lock);
+    envm_close_fd(&r->fd);
+    envm_vec_release(&r->repaired);
+    envm_vec_release(&r->failures);
+}
+ENVM_DEFINE_CLEANUP(repairing, struct repairing, release_repairing)
+
+/* One package that cannot be had does not keep the others from being mended. */
+static enum envm_code note_failure(struct repairing *r, envm_str package, enum envm_code code,
+                                   struct envm_error *failure, struct envm_error *err)
+{
+    if (code == ENVM_INTERRUPTED) {
+        envm_error_move(err, failure);
+        return code;
+    }
+    envm_vec_push(&r->failures,
+                  envm_arena_printf(r->arena, "%.*s: %s", ENVM_STR_ARGS(package), failure->text));
+    return ENVM_OK;
+}
+
+/* --- what should be there ------------------------------------------------------------------- */
+
+/* A lock that cannot be read is named by the verification at the end. */
+static void read_kept_lock(struct repairing *r)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(LOCK_SIZE_MAX);
+    const struct envm_lock_platform *platform;
+
+    if (envm_fs_read_at(r->fd, ENVM_RELPATH("conda-meta/envm.lock"), &text, NULL) != ENVM_OK ||
+        envm_lockfile_read(r->arena, envm_arena_str(r->arena, envm_buf_str(&text)), "envm.lock",
+                           &r->kept, NULL) != ENVM_OK)
+        return;
+    platform = envm_lockfile_platform(&r->kept, r->repair.platform);
+    if (!platform && r->kept.platform_count == 1)
+        platform = &r->kept.platforms[0];
+    if (!platform)
+        return;
+    r->locked = platform->packages;
+    if (r->records.count == 0)
+        r->repair.platform = platform->platform;
+}
+
+/* Neither channel credentials nor tokens stand in records: those of the configuration are used. */
+static enum envm_code learn_credentials(struct repairing *r, struct envm_error *err)
+{
+    struct envm_channel_vec channels = {0};
+    enum envm_code code = ENVM_OK;
+    envm_str here = {0};
+
+    ENVM_TRY(envm_fs_absolute(r->arena, ".", &here, err));
+    for (size_t i = 0; code == ENVM_OK && i < r->context->config.channels.count; i++)
+        code = envm_context_add_channel(r->context, r->arena, r->context->config.channels.items[i],
+                                        here, &channels, err);
+    envm_vec_release(&channels);
+    return code;
+}
+
+static const struct envm_package_record *find_record(const struct repairing *r, envm_str name)
+{
+    for (size_t i = 0; i < r->records.count; i++)
+        if (envm_str_equal(r->records.items[i]->record->name, name))
+            return r->records.items[i]->record;
+    return NULL;
+}
+
+static const struct envm_package_record *find_locked(const struct repairing *r, envm_str stem)
+{
+    for (size_t i = 0; i < r->locked.count; i++)
+        if (envm_str_equal(envm_package_record_stem(r->arena, r->locked.items[i]), stem))
+            return r->locked.items[i];
+    return NULL;
+}
+
+/* Python's own record may be the one that is lost. */
+static enum envm_code learn_python(struct repairing *r, struct envm_error *err)
+{
+    const struct envm_package_record *record = find_record(r, ENVM_STR("python"));
+
+    for (size_t i = 0; !record && i < r->locked.count; i++)
+        if (envm_str_equal_c(r->locked.items[i]->name, "python"))
+            record = r->locked.items[i];
+    return record ? envm_python_from_record(r->arena, record, r->repair.platform, &r->repair.python,
+                                            err)
+                  : ENVM_OK;
+}
+
+static enum envm_code load(struct repairing *r, struct envm_error *err)
+{
+    r->records = (struct envm_prefix_record_list){0};
+    ENVM_TRY(envm_prefix_records_load(r->arena, r->fd, true, &r->records, err));
+    r->repair.platform = envm_installed_platform(&r->records);
+    read_kept_lock(r);
+    return learn_python(r, err);
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+static struct envm_str_list requested_specs(struct repairing *r, envm_str name)
+{
+    const struct envm_str_list *texts = &r->kept.request.specs;
+    envm_str *items = envm_arena_new_array(r->arena, envm_str, texts->count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < texts->count; i++) {
+        const struct envm_match_spec *spec;
+
+        if (envm_match_spec_parse(r->arena, texts->items[i], &spec, NULL) == ENVM_OK &&
+            envm_str_equal(envm_match_spec_exact_name(spec), name))
+            items[count++] = texts->items[i];
+    }
+    return (struct envm_str_list){items, count};
+}
+
+static enum envm_code rebuild(struct repairing *r, const struct envm_package_record *record,
+                              bool only_if_there, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    envm_str stem = envm_package_record_stem(r->arena, record);
+    bool written = false;
+    enum envm_code code = envm_repair_record(&r->repair, record, requested_specs(r, record->name),
+                                             &r->records, only_if_there, &written, &failure);
+
+    if (code != ENVM_OK)
+        return note_failure(r, stem, code, &failure, err);
+    if (written)
+        envm_vec_push(
+            &r->repaired,
+            ((struct envm_repair_item){
+                envm_arena_printf(r->arena, "conda-meta/%.*s.json", ENVM_STR_ARGS(stem)), stem}));
+    return ENVM_OK;
+}
+
+/* The name of the file says which package it was; the lock, or else the cache, what that is. */
+static enum envm_code rebuild_bad(struct repairing *r, envm_str file, struct envm_error *err)
+{
+    envm_str stem = envm_str_slice(file, 0, file.len - strlen(".json"));
+    const struct envm_package_record *record = find_locked(r, stem);
+    struct envm_archive_name parsed;
+
+    /* A second record of a package whose other one is good is nothing to be made anew. */
+    if (envm_archive_name_parse(envm_arena_concat(r->arena, stem, ENVM_STR(".conda")), &parsed) &&
+        find_record(r, parsed.name))
+        record = NULL;
+    else if (!record) {
+        struct envm_package_record *cached = NULL;
+
+        ENVM_TRY(envm_store_record_of(r->repair.store, r->arena, stem, &cached, err));
+        record = cached;
+    }
+    if (record)
+        return rebuild(r, record, false, err);
+    envm_vec_push(&r->failures,
+                  envm_arena_printf(r->arena,
+                                    "conda-meta/%.*s: neither the lock nor the cache know the "
+                                    "package",
+                                    ENVM_STR_ARGS(file)));
+    return ENVM_OK;
+}
+
+static bool has_bad_file(const struct repairing *r, envm_str name)
+{
+    for (size_t i = 0; i < r->records.bad_files.count; i++) {
+        envm_str file = r->records.bad_files.items[i];
+
+        if (envm_str_starts_with(file, name) && file.len > name.len && file.ptr[name.len] == '-')
+            return true;
+    }
+    return false;
+}
+
+static enum envm_code rebuild_records(struct repairing *r, struct envm_error *err)
+{
+    size_t before = r->repaired.count;
+
+    for (size_t i = 0; i < r->records.bad_files.count; i++)
+        ENVM_TRY(rebuild_bad(r, r->records.bad_files.items[i], err));
+    for (size_t i = 0; i < r->locked.count; i++) {
+        const struct envm_package_record *record = r->locked.items[i];
+
+        if (!find_record(r, record->name) && !has_bad_file(r, record->name))
+            ENVM_TRY(rebuild(r, record, true, err));
+    }
+    return r->repaired.count > before ? load(r, err) : ENVM_OK;
+}
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+static enum envm_code mend_package(struct repairing *r, const struct envm_prefix_record *record,
+                                   struct envm_str_list paths, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    envm_str stem = envm_package_record_stem(r->arena, record->record);
+    size_t before = r->repair.restored.count;
+    size_t unknown = r->repair.unknown.count;
+    enum envm_code code = envm_repair_paths(&r->repair, record, paths, &failure);
+
+    for (size_t i = before; i < r->repair.restored.count; i++)
+        envm_vec_push(&r->repaired, ((struct envm_repair_item){r->repair.restored.items[i], stem}));
+    for (size_t i = unknown; i < r->repair.unknown.count; i++)
+        envm_vec_push(&r->failures,
+                      envm_arena_printf(r->arena, "%.*s: the package has no file '%.*s'",
+                                        ENVM_STR_ARGS(stem),
+                                        ENVM_STR_ARGS(r->repair.unknown.items[i])));
+    return code == ENVM_OK ? ENVM_OK : note_failure(r, stem, code, &failure, err);
+}
+
+/* Findings are sorted by path, so those of each package are, too. */
+static enum envm_code mend_files(struct repairing *r, const struct envm_verify_result *found,
+                                 struct envm_error *err)
+{
+    envm_str *paths = envm_arena_new_array(r->arena, envm_str, found->finding_count);
+
+    for (size_t i = 0; i < r->records.count; i++) {
+        const struct envm_prefix_record *record = r->records.items[i];
+        envm_str stem = envm_package_record_stem(r->arena, record->record);
+        size_t count = 0;
+
+        for (size_t j = 0; j < found->finding_count; j++) {
+            const struct envm_finding *finding = &found->findings[j];
+
+            if ((finding->kind == ENVM_FINDING_MISSING || finding->kind == ENVM_FINDING_ALTERED) &&
+                envm_str_equal(finding->package, stem))
+                paths[count++] = finding->path;
+        }
+        if (count > 0)
+            ENVM_TRY(mend_package(r, record, (struct envm_str_list){paths, count}, err));
+    }
+    return ENVM_OK;
+}
+
+static void list_damage(struct repairing *r, const struct envm_verify_result *found)
+{
+    for (size_t i = 0; i < found->finding_count; i++)
+        if (found->findings[i].kind != ENVM_FINDING_EXTRA)
+            envm_vec_push(&r->repaired, ((struct envm_repair_item){found->findings[i].path,
+                                                                   found->findings[i].package}));
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
+
+/* What an interrupted change has left comes first: its files are not damage. */
+static enum envm_code recover(struct repairing *r, struct envm_error *err)
+{
+    const struct envm_recover_settings settings = {
+        .durability = envm_durability_from(r->context->config.durability),
+        .sink = &r->context->sink};
+    struct envm_recover_result result = {0};
+
+    ENVM_TRY(envm_transaction_recover_locked(r->arena, r->fd, &settings, &result, err));
+    for (size_t i = 0; i < result.saved.count; i++)
+        envm_vec_push(&r->repair.saved, result.saved.items[i].saved);
+    return ENVM_OK;
+}
+
+static enum envm_code open_prefix(struct repairing *r, const struct envm_target *target,
+                                  bool dry_run, struct envm_error *err)
+{
+    envm_str real;
+
+    ENVM_TRY(envm_target_prefix(r->context, r->arena, target, &r->report->prefix, err));
+    if (envm_fs_user_link(r->arena, r->report->prefix.ptr, &real) && real.len > 0)
+        r->report->prefix = real;
+    ENVM_TRY(envm_prefix_open(r->context, r->arena, r->report->prefix, &r->fd, err));
+    r->repair.prefix_fd = r->fd;
+    r->repair.prefix = r->report->prefix;
+    if (dry_run)
+        return ENVM_OK;
+    ENVM_TRY(envm_fs_make_dirs(r->fd, ENVM_RELPATH(".envm"), 0777, err));
+    ENVM_TRY(envm_fs_lock_take(r->fd, ENVM_RELPATH(ENVM_PREFIX_LOCK), true, LOCK_TIMEOUT_MS,
+                               &r->context->sink, &r->lock, err));
+    return recover(r, err);
+}
+
+static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error *err)
+{
+    struct envm_verify_result found = {0};
+
+    ENVM_TRY(load(r, err));
+    if (!dry_run) {
+        r->context->read_cached_packages = true;
+        r->context->repaired_prefix = r->report->prefix;
+        ENVM_TRY(learn_credentials(r, err));
+        ENVM_TRY(envm_context_store(r->context, &r->repair.store, err));
+        envm_repair_sweep(&r->repair);
+        ENVM_TRY(rebuild_records(r, err));
+    }
+    ENVM_TRY(
+        envm_prefix_verify(r->arena, r->fd, r->report->prefix, r->context->threads, &found, err));
+    if (dry_run) {
+        list_damage(r, &found);
+        return ENVM_OK;
+    }
+    ENVM_TRY(mend_files(r, &found, err));
+    if (r->repaired.count > 0 &&
+        envm_durability_from(r->context->config.durability) != ENVM_DURABILITY_NONE)
+        ENVM_TRY(envm_fs_sync_all(r->fd, r->report->prefix.ptr, err));
+    return ENVM_OK;
+}
+
+static struct envm_str_list redacted(struct envm_arena *arena, const envm_str *items, size_t count)
+{
+    envm_str *copy = envm_arena_new_array(arena, envm_str, count);
+
+    for (size_t i = 0; i < count; i++)
+        copy[i] = envm_url_redact(arena, items[i]);
+    return (struct envm_str_list){copy, count};
+}
+
+static void hand_over(struct repairing *r)
+{
+    r->report->repaired = envm_arena_copy(r->arena, r->repaired.items,
+                                          r->repaired.count * sizeof(*r->repaired.items));
+    r->report->repaired_count = r->repaired.count;
+    r->report->saved = redacted(r->arena, r->repair.saved.items, r->repair.saved.count);
+    r->report->failures = redacted(r->arena, r->failures.items, r->failures.count);
+}
+
+/* What is still wrong, for the report. */
+static enum envm_code verify_again(struct repairing *r, struct envm_memory *memory,
+                                   struct envm_error *err)
+{
+    const struct envm_target target = {.prefix = r->report->prefix.ptr};
+    struct envm_verify_report verified = {0};
+    enum envm_code code = envm_verify(r->context, memory, &target, NULL, &verified, err);
+    struct envm_verify_finding *remaining;
+
+    if (code != ENVM_OK && code != ENVM_DAMAGED)
+        return code;
+    remaining = envm_arena_new_array(r->arena, struct envm_verify_finding, verified.finding_count);
+    for (size_t i = 0; i < verified.finding_count; i++)
+        if (verified.findings[i].damage)
+            remaining[r->report->remaining_count++] = verified.findings[i];
+    r->report->remaining = remaining;
+    r->report->tree = verified.tree;
+    return code;
+}
+
+enum envm_code envm_repair(struct envm_context *context, struct envm_memory *memory,
+                           const struct envm_target *target, bool dry_run,
+                           struct envm_repair_report *ret_report, struct envm_error *err)
+{
+    ENVM_CLEANUP(repairing)
+    struct repairing r = {
+        .context = context, .arena = &memory->arena, .report = ret_report, .fd = -1, .lock = {-1}};
+
+    *ret_report = (struct envm_repair_report){0};
+    r.repair.arena = r.arena;
+    r.repair.link_mode = envm_link_mode_from(context->config.link_mode);
+    r.repair.sink = &context->sink;
+    ENVM_TRY(open_prefix(&r, target, dry_run, err));
+    ENVM_TRY_WRAP(mend(&r, dry_run, err), err, "repairing %s", ret_report->prefix.ptr);
+    hand_over(&r);
+    return dry_run ? ENVM_OK : verify_again(&r, memory, err);
+}
