@@ -222,6 +222,7 @@ const struct command envm_cmd_cache = {
     .name = "cache",
     .summary = "show what the cache holds",
     .usage = "[info | list | dir]",
+    .words = "info list dir",
     .text =
         "info (the default) shows where the cache is, how much it holds, and how much `envm clean "
         "--packages`\n"

@@ -162,6 +162,7 @@ const struct command envm_cmd_env = {
     .name = "env",
     .summary = "list or remove environments",
     .usage = "list | remove [-n NAME | -p PATH | NAME]",
+    .words = "list remove",
     .text = "Lists the environments of this user, or removes one with all its files. Only a folder "
             "that\n"
             "is an environment is ever removed.",

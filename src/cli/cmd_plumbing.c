@@ -45,6 +45,22 @@ static enum envm_code each_line(struct cli *cli, line_function answer, struct en
     return ENVM_OK;
 }
 
+static enum envm_code print_environments(struct cli *cli, struct envm_error *err)
+{
+    struct envm_environment_list list = {0};
+
+    if (cli->common.json)
+        return envm_fail(err, ENVM_USAGE,
+                         "plumbing environments prints lines; for JSON there is "
+                         "envm env list --json");
+    ENVM_TRY(envm_cli_context(cli, err));
+    ENVM_TRY(envm_list_environments(cli->context, cli->memory, &list, err));
+    for (size_t i = 0; i < list.count; i++)
+        if (list.items[i].name.len > 0)
+            envm_cli_line("%.*s", ENVM_STR_ARGS(list.items[i].name));
+    return ENVM_OK;
+}
+
 static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
 {
     const char *verb = cli->words.count > 0 ? cli->words.items[0] : "";
@@ -62,9 +78,11 @@ static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
         envm_cli_print_option_rows();
         return ENVM_OK;
     }
+    if (strcmp(verb, "environments") == 0)
+        return print_environments(cli, err);
     (void)envm_fail(err, ENVM_USAGE,
-                    "plumbing knows compare-versions, match, parse-spec and "
-                    "options, not \"%s\"",
+                    "plumbing knows compare-versions, match, parse-spec, options and "
+                    "environments, not \"%s\"",
                     verb);
     return envm_error_hint(err, ENVM_USAGE, "envm plumbing --help shows an example");
 }
@@ -72,14 +90,16 @@ static enum envm_code run(struct cli *cli, void *values, struct envm_error *err)
 const struct command envm_cmd_plumbing = {
     .name = "plumbing",
     .summary = "line-oriented helpers for scripts and tests",
-    .usage = "compare-versions | match | parse-spec | options",
+    .usage = "compare-versions | match | parse-spec | options | environments",
+    .words = "compare-versions match parse-spec options environments",
     .text = "Reads lines from stdin and prints one line for each:\n"
             "  compare-versions  A<TAB>B                                   -1, 0, 1 or invalid\n"
             "  match             SPEC<TAB>NAME<TAB>VERSION<TAB>BUILD<TAB>BUILD_NUMBER  true, "
             "false, invalid\n"
             "  parse-spec        SPEC                                      canonical form or "
             "invalid: REASON\n"
-            "and options prints the option table of every command.",
+            "options prints the option table of every command, and environments the names of the\n"
+            "named environments, one a line.",
     .examples = "  printf '1.9\\t1.10\\n' | envm plumbing compare-versions\n"
                 "  echo 'numpy>=2,<3' | envm plumbing parse-spec",
     .rows = rows,

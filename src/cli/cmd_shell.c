@@ -191,6 +191,7 @@ const struct command envm_cmd_activate = {
     .name = "activate",
     .summary = "use an environment in this shell (needs the hook)",
     .usage = "[--stack] NAME | PATH",
+    .words = "@environments",
     .text =
         "With the hook (`eval \"$(envm hook bash)\"` in the shell or its rc file) activates an\n"
         "environment in the shell. With --shell it prints the code for a shell to eval, which is "
@@ -219,6 +220,7 @@ const struct command envm_cmd_hook = {
     .name = "hook",
     .summary = "print the code that makes activate work in a shell",
     .usage = "SHELL",
+    .words = "bash zsh sh dash posix",
     .text = "Prints a shell function for bash, zsh, sh, dash or posix. Add the line below to the "
             "shell's rc\n"
             "file, or eval it once.",

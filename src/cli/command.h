@@ -42,6 +42,8 @@ struct command {
     const char *name;
     const char *summary; /* one line */
     const char *usage;   /* behind "envm NAME" */
+    const char *words;   /* what its words may be, for completion: apart by spaces, or
+                            "@environments" or "@files"; NULL: anything */
     const char *text;    /* a paragraph or two */
     const char *examples;
     const struct option_row *rows;
@@ -101,9 +103,26 @@ enum envm_code envm_cli_verify_cache(struct cli *cli, bool remove, struct envm_e
 enum envm_code envm_cli_choose_cache(struct cli *cli, const char *name, const char *prefix,
                                      struct envm_error *err);
 
-extern const struct command envm_cmd_create, envm_cmd_sync, envm_cmd_lock, envm_cmd_list,
-    envm_cmd_info, envm_cmd_env, envm_cmd_verify, envm_cmd_activate, envm_cmd_deactivate,
-    envm_cmd_hook, envm_cmd_run, envm_cmd_plumbing, envm_cmd_version, envm_cmd_search,
-    envm_cmd_tree, envm_cmd_why, envm_cmd_clean, envm_cmd_cache, envm_cmd_repair;
+/* In the order in which help lists them. */
+extern const struct command envm_cmd_create;
+extern const struct command envm_cmd_sync;
+extern const struct command envm_cmd_lock;
+extern const struct command envm_cmd_run;
+extern const struct command envm_cmd_activate;
+extern const struct command envm_cmd_deactivate;
+extern const struct command envm_cmd_hook;
+extern const struct command envm_cmd_list;
+extern const struct command envm_cmd_search;
+extern const struct command envm_cmd_tree;
+extern const struct command envm_cmd_why;
+extern const struct command envm_cmd_verify;
+extern const struct command envm_cmd_repair;
+extern const struct command envm_cmd_env;
+extern const struct command envm_cmd_cache;
+extern const struct command envm_cmd_clean;
+extern const struct command envm_cmd_info;
+extern const struct command envm_cmd_completion;
+extern const struct command envm_cmd_plumbing;
+extern const struct command envm_cmd_version;
 
 #endif

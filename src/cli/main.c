@@ -19,13 +19,31 @@
 #include "cli/suggest.h"
 #include "sys/tty.h"
 
+/* clang-format off */
 const struct command *const envm_commands[] = {
-    &envm_cmd_create,   &envm_cmd_sync,       &envm_cmd_lock,    &envm_cmd_run,
-    &envm_cmd_activate, &envm_cmd_deactivate, &envm_cmd_hook,    &envm_cmd_list,
-    &envm_cmd_search,   &envm_cmd_tree,       &envm_cmd_why,     &envm_cmd_verify,
-    &envm_cmd_repair,   &envm_cmd_env,        &envm_cmd_cache,   &envm_cmd_clean,
-    &envm_cmd_info,     &envm_cmd_plumbing,   &envm_cmd_version, NULL,
+    &envm_cmd_create,
+    &envm_cmd_sync,
+    &envm_cmd_lock,
+    &envm_cmd_run,
+    &envm_cmd_activate,
+    &envm_cmd_deactivate,
+    &envm_cmd_hook,
+    &envm_cmd_list,
+    &envm_cmd_search,
+    &envm_cmd_tree,
+    &envm_cmd_why,
+    &envm_cmd_verify,
+    &envm_cmd_repair,
+    &envm_cmd_env,
+    &envm_cmd_cache,
+    &envm_cmd_clean,
+    &envm_cmd_info,
+    &envm_cmd_completion,
+    &envm_cmd_plumbing,
+    &envm_cmd_version,
+    NULL,
 };
+/* clang-format on */
 
 #define AT(member) offsetof(struct common_args, member)
 

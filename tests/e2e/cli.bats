@@ -8,7 +8,7 @@ teardown() { teardown_world; }
 @test "version and help" {
     [ "$(envm --version)" = "envm 0.1.0" ]
     envm --help | grep -q "envm create -n science -f env.yaml"
-    for command in create sync lock run activate deactivate hook list search tree why verify env info plumbing version; do
+    for command in create sync lock run activate deactivate hook list search tree why completion verify env info plumbing version; do
         envm "$command" --help | grep -q "^examples:"
     done
 }
