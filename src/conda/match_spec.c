@@ -155,6 +155,11 @@ envm_str envm_match_spec_subdir(const struct envm_match_spec *spec)
     return spec->subdir.text;
 }
 
+envm_str envm_match_spec_build(const struct envm_match_spec *spec)
+{
+    return spec->build.text;
+}
+
 envm_str envm_match_spec_url(const struct envm_match_spec *spec)
 {
     return spec->url;

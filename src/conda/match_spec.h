@@ -32,9 +32,10 @@ envm_str envm_match_spec_text(const struct envm_match_spec *spec);
 envm_str envm_match_spec_exact_name(const struct envm_match_spec *spec);
 /* What exact_name cannot answer for globs and regexes: does the spec mean this name? */
 bool envm_match_spec_matches_name(const struct envm_match_spec *spec, envm_str name);
-/* The channel and subdir parts, "" when absent. */
+/* The channel, subdir, build and URL parts, "" when absent. */
 envm_str envm_match_spec_channel(const struct envm_match_spec *spec);
 envm_str envm_match_spec_subdir(const struct envm_match_spec *spec);
+envm_str envm_match_spec_build(const struct envm_match_spec *spec);
 envm_str envm_match_spec_url(const struct envm_match_spec *spec);
 /* CEP 43 to 45, kept as written and no part of matching: the condition under which the spec holds
  * ("" when it always does), the extras it asks for and the flags it wants. */

@@ -13,6 +13,7 @@
 #include "conda/platform.h"
 #include "conda/version_spec.h"
 #include "env/close_names.h"
+#include "env/elsewhere.h"
 #include "env/input.h"
 #include "env/search_needs.h"
 
@@ -163,44 +164,14 @@ static enum envm_code look_at_name(struct search *s, envm_str name, struct envm_
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-/* The names of the sources that the spec means, sorted, in the arena. */
-static enum envm_code find_names(const struct search *s,
-                                 const struct envm_package_source *const *sources, size_t count,
-                                 struct envm_arena *arena, struct envm_str_list *ret_names,
-                                 struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_map) struct envm_map seen = {0};
-    size_t position = 0;
-    envm_str *names;
-    envm_str name;
-    uint64_t value;
-
-    for (size_t i = 0; i < count; i++) {
-        struct envm_str_list list = {0};
-
-        ENVM_TRY(sources[i]->names(sources[i]->self, arena, &list, err));
-        for (size_t k = 0; k < list.count; k++)
-            if (envm_match_spec_matches_name(s->spec, list.items[k]))
-                envm_map_set(&seen, list.items[k], 1);
-    }
-    names = envm_arena_new_array(arena, envm_str, seen.count);
-    ret_names->count = 0;
-    while (envm_map_next(&seen, &position, &name, &value))
-        names[ret_names->count++] = name;
-    if (ret_names->count > 1)
-        qsort(names, ret_names->count, sizeof(*names), envm_str_compare_qsort);
-    ret_names->items = names;
-    return ENVM_OK;
-}
-
 static enum envm_code look_at_names(struct search *s, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
     struct envm_str_list names = {&s->exact, 1};
 
     if (s->exact.len == 0)
-        ENVM_TRY(
-            find_names(s, s->sources, s->input.channel_count * SUBDIRS, &scratch, &names, err));
+        ENVM_TRY(envm_names_meant(&scratch, s->sources, s->input.channel_count * SUBDIRS, s->spec,
+                                  &names, err));
     s->one_each = s->options->limit > 0 && names.count > 1;
     for (size_t i = 0; i < names.count; i++)
         ENVM_TRY(look_at_name(s, names.items[i], err));
@@ -209,82 +180,17 @@ static enum envm_code look_at_names(struct search *s, struct envm_error *err)
 
 /* --- nothing found -------------------------------------------------------------------------- */
 
-struct presence {
-    bool name, match;
-};
-
-static enum envm_code look_for(const struct search *s, const struct envm_package_source *source,
-                               struct presence *ret_presence, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0};
-    struct envm_str_list names = {&s->exact, 1};
-
-    if (s->exact.len == 0)
-        ENVM_TRY(find_names(s, &source, 1, &scratch, &names, err));
-    for (size_t i = 0; i < names.count; i++) {
-        struct envm_record_list records = {0};
-
-        ENVM_TRY(source->records(source->self, names.items[i], &scratch, &records, err));
-        ret_presence->name |= records.count > 0;
-        for (size_t k = 0; k < records.count && !ret_presence->match; k++)
-            ret_presence->match = envm_match_spec_matches(s->spec, records.items[k]);
-    }
-    return ENVM_OK;
-}
-
-/* A subdir that is not there or not cached is no news: this only improves a message. */
-static struct presence look_elsewhere(const struct search *s, struct envm_gateway *gateway,
-                                      envm_str platform)
-{
-    struct presence presence = {0};
-
-    for (size_t i = 0; i < s->input.channel_count; i++) {
-        struct envm_gateway_subdir loaded = {0};
-
-        if (envm_gateway_load(gateway, &s->input.channels[i], 1, &platform, 1, &loaded, NULL) ==
-            ENVM_OK)
-            (void)look_for(s, loaded.source, &presence, NULL);
-    }
-    return presence;
-}
-
 /* Other platforms that have what was searched for; without any, and when this platform lacks the
  * very name, those that have the name. */
 static enum envm_code find_platforms(struct search *s, struct envm_error *err)
 {
-    const struct envm_str_list known = envm_subdirs_known();
-    const struct envm_sink quiet = {.user = s->context->sink.user,
-                                    .cancelled = s->context->sink.cancelled};
-    struct envm_gateway_config config = {.offline = true,
-                                         .use_only_tar_bz2 = s->context->config.use_only_tar_bz2,
-                                         .cache_fd = s->context->cache_fd,
-                                         .sink = &quiet};
-    envm_str *matching = envm_arena_new_array(s->arena, envm_str, known.count);
-    envm_str *named = envm_arena_new_array(s->arena, envm_str, known.count);
-    size_t matching_count = 0;
-    size_t named_count = 0;
-    struct envm_gateway *gateway;
+    struct envm_elsewhere elsewhere = {0};
 
-    ENVM_TRY(envm_context_downloader(s->context, &config.downloader, err));
-    ENVM_TRY(envm_gateway_new(&config, &gateway, err));
-    for (size_t i = 0; i < known.count && !envm_sink_cancelled(&s->context->sink); i++) {
-        struct presence presence;
-
-        if (envm_str_equal(known.items[i], s->input.platform) ||
-            envm_str_equal_c(known.items[i], "noarch"))
-            continue;
-        presence = look_elsewhere(s, gateway, known.items[i]);
-        if (presence.match)
-            matching[matching_count++] = known.items[i];
-        if (presence.name)
-            named[named_count++] = known.items[i];
-    }
-    envm_gateway_free(gateway);
-    if (envm_sink_cancelled(&s->context->sink))
-        return envm_fail(err, ENVM_INTERRUPTED, "interrupted");
-    s->report.platforms = (struct envm_str_list){matching, matching_count};
-    if (matching_count == 0 && s->names.count == 0)
-        s->report.platforms = (struct envm_str_list){named, named_count};
+    ENVM_TRY(envm_look_elsewhere(s->context, s->arena, s->input.channels, s->input.channel_count,
+                                 s->input.platform, s->spec, &elsewhere, err));
+    s->report.platforms = elsewhere.matching;
+    if (elsewhere.matching.count == 0 && s->names.count == 0)
+        s->report.platforms = elsewhere.named;
     return ENVM_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/topo.h"
 #include "conda/package_record.h"
 #include "env/complete.h"
+#include "env/elsewhere.h"
 #include "env/input_terms.h"
 #include "host/virtual_packages.h"
 
@@ -184,6 +185,24 @@ static enum envm_code load_channels(struct envm_context *context, struct envm_ar
     return ENVM_OK;
 }
 
+struct look {
+    struct envm_context *context;
+    const struct envm_input *input;
+};
+
+/* For explanations; that it cannot be told is no error. */
+static struct envm_str_list look_elsewhere(void *user, struct envm_arena *arena,
+                                           const struct envm_match_spec *spec)
+{
+    const struct look *look = user;
+    struct envm_elsewhere elsewhere = {0};
+
+    if (envm_look_elsewhere(look->context, arena, look->input->channels, look->input->channel_count,
+                            look->input->platform, spec, &elsewhere, NULL) != ENVM_OK)
+        return (struct envm_str_list){0};
+    return elsewhere.matching.count ? elsewhere.matching : elsewhere.named;
+}
+
 enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *arena,
                             const struct envm_input *input, const struct envm_resolve_state *state,
                             struct envm_resolution *ret_resolution,
@@ -208,6 +227,7 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
     ENVM_TRY(load_channels(context, arena, input, &resolution, err));
     envm_sink_progress(&context->sink, &(struct envm_progress){.kind = ENVM_PROGRESS_PHASE,
                                                                .name = ENVM_STR("solve")});
+    struct look look = {context, input};
     const struct envm_solve_request request = {
         .channels = resolution.channels,
         .channel_count = resolution.channel_count,
@@ -223,6 +243,8 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
         .exclude_newer_ms = input->terms.exclude_newer_ms,
         .resolution = mode_of(input->terms.resolution),
         .platform = input->platform,
+        .elsewhere = look_elsewhere,
+        .elsewhere_user = &look,
         .add_pip = input->add_pip,
         .timeout_ms = (unsigned)(context->config.solver_timeout_secs > 86400
                                      ? 86400000

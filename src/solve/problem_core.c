@@ -5,8 +5,6 @@
 
 /* Attempts cost milliseconds; a request of hundreds of packages gets a core that is not minimal. */
 #define ATTEMPTS_MAX 96u
-#define RELAXATIONS_TRIED_MAX 8u
-#define RELAXATIONS_SHOWN_MAX 3u
 
 struct search {
     struct envm_solve_space *space;
@@ -99,96 +97,5 @@ enum envm_code envm_problem_core(struct envm_solve_space *space, struct envm_id_
         }
     }
     *ret_core = core;
-    return ENVM_OK;
-}
-
-/* --- relaxations ---------------------------------------------------------------------------- */
-
-static envm_str chosen_text(const struct envm_solve_attempt *attempt, uint32_t name)
-{
-    const struct envm_solve_space *space = attempt->reach.space;
-
-    for (size_t i = 0; i < attempt->answer.chosen.count; i++) {
-        const struct envm_solve_candidate *c =
-            &space->candidates.items[attempt->answer.chosen.items[i]];
-        if (c->name == name)
-            return envm_arena_printf(space->arena, "%.*s %.*s", ENVM_STR_ARGS(c->record->name),
-                                     ENVM_STR_ARGS(c->record->version));
-    }
-    return (envm_str){0};
-}
-
-/* The requests with one replaced by its bare name, or left out when it is one already. */
-static struct envm_id_list relaxed(struct envm_solve_space *space, struct envm_id_list requests,
-                                   uint32_t request, bool *ret_dropped)
-{
-    const struct envm_solve_spec *spec = &space->specs.items[request];
-    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, requests.count + (size_t)1);
-    uint32_t count = 0;
-    uint32_t bare = spec->name == ENVM_SOLVE_NONE || spec->role != ENVM_ROLE_REQUEST
-                        ? request
-                        : envm_solve_space_spec(space, space->names.items[spec->name].name, NULL);
-
-    *ret_dropped = bare == request;
-    for (uint32_t i = 0; i < requests.count; i++) {
-        if (requests.items[i] != request)
-            ids[count++] = requests.items[i];
-        else if (!*ret_dropped)
-            ids[count++] = bare;
-    }
-    return (struct envm_id_list){ids, count};
-}
-
-static enum envm_code try_relaxation(struct envm_solve_space *space, struct envm_id_list requests,
-                                     uint32_t request, struct envm_problem_relaxation *item,
-                                     bool *ret_solved, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_solve_attempt) struct envm_solve_attempt attempt = {0};
-    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
-    bool dropped = false;
-    struct envm_id_list changed = relaxed(space, requests, request, &dropped);
-
-    *ret_solved = false;
-    if (changed.count == 0)
-        return ENVM_OK;
-    enum envm_code code = envm_solver_attempt(space, changed, ENVM_RUN_CHECK, &attempt, &failure);
-    if (code != ENVM_OK && code != ENVM_GAVE_UP) {
-        if (err)
-            envm_error_move(err, &failure);
-        return code;
-    }
-    if (code == ENVM_GAVE_UP || !attempt.answer.solved)
-        return ENVM_OK;
-    *ret_solved = true;
-    *item = (struct envm_problem_relaxation){.request = request, .dropped = dropped};
-    if (!dropped)
-        item->gives = chosen_text(&attempt, space->specs.items[request].name);
-    return ENVM_OK;
-}
-
-enum envm_code envm_problem_relaxations(struct envm_solve_space *space,
-                                        struct envm_id_list requests, struct envm_id_list core,
-                                        struct envm_problem_relaxation **ret_items,
-                                        size_t *ret_count, struct envm_error *err)
-{
-    struct envm_problem_relaxation *items =
-        envm_arena_new_array(space->arena, struct envm_problem_relaxation, RELAXATIONS_SHOWN_MAX);
-    size_t count = 0;
-    uint32_t tried = 0;
-
-    /* losing a version limit is less than losing a package: those first */
-    for (int drop = 0; drop < 2; drop++) {
-        for (uint32_t i = 0; i < core.count && tried < RELAXATIONS_TRIED_MAX; i++) {
-            bool solved = false, is_bare = false;
-            (void)relaxed(space, requests, core.items[i], &is_bare);
-            if (is_bare != (drop == 1) || count == RELAXATIONS_SHOWN_MAX)
-                continue;
-            tried++;
-            ENVM_TRY(try_relaxation(space, requests, core.items[i], &items[count], &solved, err));
-            count += solved;
-        }
-    }
-    *ret_items = items;
-    *ret_count = count;
     return ENVM_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which of the requests really are in conflict, and which smallest change of them would solve.
+ * Which of the requests really are in conflict.
  */
 #ifndef ENVM_SOLVE_PROBLEM_CORE_H
 #define ENVM_SOLVE_PROBLEM_CORE_H
@@ -13,17 +13,5 @@
 enum envm_code envm_problem_core(struct envm_solve_space *space, struct envm_id_list requests,
                                  struct envm_id_list *ret_core, bool *ret_alone,
                                  struct envm_error *err);
-
-struct envm_problem_relaxation {
-    uint32_t request;
-    bool dropped;   /* leave the request out; otherwise leave its version out */
-    envm_str gives; /* "python 3.12.4": what would be chosen then; "" when dropped */
-};
-
-/* Changes of one request that were solved, best first. */
-enum envm_code envm_problem_relaxations(struct envm_solve_space *space,
-                                        struct envm_id_list requests, struct envm_id_list core,
-                                        struct envm_problem_relaxation **ret_items,
-                                        size_t *ret_count, struct envm_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "solve/problem_missing.h"
 
 #define DEPTH_MAX 24u
 #define NODES_MAX 4000u
@@ -354,26 +355,6 @@ static struct envm_problem_node *packages_node(struct maker *maker, uint32_t can
     return node;
 }
 
-static enum envm_problem_reason missing_reason(const struct maker *maker, uint32_t spec)
-{
-    const struct envm_solve_spec *entry = &maker->space->specs.items[spec];
-
-    if (entry->name == ENVM_SOLVE_NONE)
-        return ENVM_REASON_MISSING_NAME;
-    const struct envm_solve_name *name = &maker->space->names.items[entry->name];
-    if (name->is_virtual)
-        return ENVM_REASON_SYSTEM;
-    if (name->count == 0)
-        return ENVM_REASON_MISSING_NAME;
-    if (!entry->spec)
-        return ENVM_REASON_MISSING_BUILD;
-    for (uint32_t i = 0; i < name->count; i++)
-        if (envm_match_spec_matches_without_version(
-                entry->spec, maker->space->candidates.items[name->first + i].record))
-            return ENVM_REASON_MISSING_VERSION;
-    return ENVM_REASON_MISSING_BUILD;
-}
-
 struct group {
     struct envm_problem_node *node;
     struct envm_id_vec candidates;
@@ -446,7 +427,8 @@ static void spec_children(struct maker *maker, uint32_t spec, struct node_vec *r
     maker->depth++;
     if (maker->space->specs.items[spec].matches.count == 0)
         envm_vec_push(ret_children,
-                      reason_node(maker, missing_reason(maker, spec), spec, ENVM_SOLVE_NONE));
+                      reason_node(maker, envm_problem_missing_reason(maker->space, spec), spec,
+                                  ENVM_SOLVE_NONE));
     else
         group_candidates(maker, spec, ret_children);
     merge_equal(maker, ret_children);

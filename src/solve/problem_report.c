@@ -3,13 +3,15 @@
 
 #include <stdlib.h>
 
+#include "base/moment.h"
+#include "base/utf8.h"
 #include "codec/json_writer.h"
-#include "solve/problem_names.h"
 #include "solve/problem_words.h"
 
 #define TEXT_LIMIT ((size_t)1 << 20)
 #define LINES_MAX 80u
 #define INDENT_MAX 256
+#define TEXT_SHOWN_MAX 200u
 
 struct printer {
     struct envm_buf *out;
@@ -177,21 +179,115 @@ static void say_headline(struct printer *printer, const struct envm_problem_repo
         say_reasons(printer, graph->roots[0]);
 }
 
+static void say_gives(struct envm_buf *out, const struct envm_problem_change *change)
+{
+    if (change->gives.len)
+        envm_buf_printf(out, " (it would be %.*s)", ENVM_STR_ARGS(change->gives));
+}
+
+static bool is_frozen(const struct envm_solve_space *space,
+                      const struct envm_problem_change *change)
+{
+    return change->request != ENVM_SOLVE_NONE &&
+           space->specs.items[change->request].role == ENVM_ROLE_FROZEN;
+}
+
+/* A spec of a name and a version: then it is the version that is in the way. */
+static bool asks_for_version_only(const struct envm_match_spec *spec)
+{
+    return envm_match_spec_has_version(spec) && envm_match_spec_build(spec).len == 0 &&
+           envm_match_spec_channel(spec).len == 0 && envm_match_spec_subdir(spec).len == 0 &&
+           !envm_str_contains(envm_match_spec_text(spec), ENVM_STR("["));
+}
+
+static void say_any_version(struct envm_buf *out, const struct envm_solve_space *space,
+                            const struct envm_problem_change *change)
+{
+    const struct envm_solve_spec *spec = &space->specs.items[change->request];
+    struct envm_id_list one = {&change->request, 1};
+
+    if (asks_for_version_only(spec->spec)) {
+        envm_buf_add_cstr(out, "take ");
+        envm_problem_say_requests(out, space, one);
+        envm_buf_add_cstr(out, " in any version");
+    } else {
+        envm_buf_add_cstr(out, "ask for \"");
+        envm_buf_add_escaped(out, space->names.items[spec->name].name, TEXT_SHOWN_MAX);
+        envm_buf_add_cstr(out, "\" instead of ");
+        envm_problem_say_requests(out, space, one);
+    }
+    say_gives(out, change);
+}
+
+static void say_change(struct envm_buf *out, const struct envm_solve_space *space,
+                       const struct envm_problem_change *change)
+{
+    switch (change->kind) {
+    case ENVM_CHANGE_ANY_VERSION:
+        say_any_version(out, space, change);
+        break;
+    case ENVM_CHANGE_DATE:
+        envm_buf_add_cstr(out, "allow packages up to ");
+        /* the limit is the end of the day */
+        envm_moment_say_day(out, change->date_ms ? change->date_ms - 1 : 0);
+        envm_buf_add_cstr(out, " (exclude-newer)");
+        break;
+    case ENVM_CHANGE_THAW:
+        envm_buf_add_cstr(out, "let ");
+        envm_buf_add_escaped(out, space->specs.items[change->request].text, TEXT_SHOWN_MAX);
+        envm_buf_add_cstr(out, " change");
+        say_gives(out, change);
+        break;
+    case ENVM_CHANGE_LEAVE_OUT: /* of a frozen record; the rest is told together */
+        envm_buf_add_cstr(out, "remove ");
+        envm_buf_add_escaped(out, space->specs.items[change->request].text, TEXT_SHOWN_MAX);
+        break;
+    case ENVM_CHANGE_UNPIN:
+        break;
+    }
+}
+
+/* How many of the changes from here on are told in one: pins, and requests, to be left out. */
+static uint32_t same_kind(const struct envm_solve_space *space,
+                          const struct envm_problem_relaxation *item, uint32_t from)
+{
+    enum envm_change_kind kind = item->changes[from].kind;
+    uint32_t to = from + 1;
+
+    if ((kind != ENVM_CHANGE_UNPIN && kind != ENVM_CHANGE_LEAVE_OUT) ||
+        is_frozen(space, &item->changes[from]))
+        return 1;
+    while (to < item->count && item->changes[to].kind == kind &&
+           !is_frozen(space, &item->changes[to]))
+        to++;
+    return to - from;
+}
+
+static void say_together(struct envm_buf *out, const struct envm_solve_space *space,
+                         const struct envm_problem_change *changes, uint32_t count)
+{
+    uint32_t requests[ENVM_CHANGES_MAX];
+
+    for (uint32_t i = 0; i < count; i++)
+        requests[i] = changes[i].request;
+    envm_buf_add_cstr(out, changes->kind == ENVM_CHANGE_UNPIN ? "lift " : "leave out ");
+    envm_problem_say_requests(out, space, (struct envm_id_list){requests, count});
+}
+
 static void say_relaxation(struct envm_buf *out, const struct envm_solve_space *space,
                            const struct envm_problem_relaxation *item)
 {
-    struct envm_id_list one = {&item->request, 1};
-
-    if (item->dropped) {
-        envm_buf_add_cstr(out, space->specs.items[item->request].role == ENVM_ROLE_FROZEN
-                                   ? "let go of "
-                                   : "leave out ");
-        envm_problem_say_requests(out, space, one);
-        return;
+    for (uint32_t i = 0, count; i < item->count; i += count) {
+        const struct envm_problem_change *change = &item->changes[i];
+        count = same_kind(space, item, i);
+        if (i)
+            envm_buf_add_cstr(out, i + count == item->count ? " and " : ", ");
+        if ((change->kind == ENVM_CHANGE_UNPIN || change->kind == ENVM_CHANGE_LEAVE_OUT) &&
+            !is_frozen(space, change))
+            say_together(out, space, change, count);
+        else
+            say_change(out, space, change);
     }
-    envm_buf_add_cstr(out, "take ");
-    envm_problem_say_requests(out, space, one);
-    envm_buf_printf(out, " in any version (it would be %.*s)", ENVM_STR_ARGS(item->gives));
 }
 
 envm_str envm_problem_headline(const struct envm_problem_report *report)
@@ -300,6 +396,26 @@ static void write_node(struct envm_json_writer *w, struct envm_solve_space *spac
     envm_json_close_object(w);
 }
 
+static void write_change(struct envm_json_writer *w, const struct envm_solve_space *space,
+                         const struct envm_problem_change *change)
+{
+    static const char *const kinds[] = {"any-version", "exclude-newer", "lift-pin", "let-change",
+                                        "leave-out"};
+    ENVM_CLEANUP(envm_buf) struct envm_buf date = envm_buf_text();
+
+    envm_json_open_object(w);
+    envm_json_field_cstr(w, "kind", kinds[change->kind]);
+    if (change->request != ENVM_SOLVE_NONE)
+        envm_json_field_str(w, "request", space->specs.items[change->request].text);
+    if (change->kind == ENVM_CHANGE_DATE) {
+        envm_moment_write(&date, change->date_ms);
+        envm_json_field_str(w, "date", envm_buf_str(&date));
+    }
+    if (change->gives.len)
+        envm_json_field_str(w, "gives", change->gives);
+    envm_json_close_object(w);
+}
+
 static void write_suggestions(struct envm_json_writer *w, const struct envm_problem_report *report)
 {
     const struct envm_solve_space *space = report->graph->space;
@@ -308,14 +424,48 @@ static void write_suggestions(struct envm_json_writer *w, const struct envm_prob
     envm_json_open_array(w);
     for (size_t i = 0; i < report->relaxation_count; i++) {
         const struct envm_problem_relaxation *item = &report->relaxations[i];
+        ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(TEXT_LIMIT);
+        say_relaxation(&text, space, item);
         envm_json_open_object(w);
-        envm_json_field_cstr(w, "kind", item->dropped ? "leave-out" : "any-version");
-        envm_json_field_str(w, "request", space->specs.items[item->request].text);
-        if (!item->dropped)
-            envm_json_field_str(w, "gives", item->gives);
+        envm_json_field_str(w, "text", envm_buf_str(&text));
+        envm_json_key(w, "changes");
+        envm_json_open_array(w);
+        for (uint32_t k = 0; k < item->count; k++)
+            write_change(w, space, &item->changes[k]);
+        envm_json_close_array(w);
         envm_json_close_object(w);
     }
     envm_json_close_array(w);
+}
+
+/* "requests" is always there, "frozen" and "pins" where they have a part in it. */
+static void write_requests(struct envm_json_writer *w, const struct envm_problem_graph *graph)
+{
+    static const char *const keys[] = {"requests", "frozen", "pins"};
+    static const enum envm_spec_role roles[] = {ENVM_ROLE_REQUEST, ENVM_ROLE_FROZEN, ENVM_ROLE_PIN};
+
+    for (size_t k = 0; k < 3; k++) {
+        bool is_open = k == 0;
+        if (is_open) {
+            envm_json_key(w, keys[k]);
+            envm_json_open_array(w);
+        }
+        for (uint32_t i = 0; i < graph->requests.count; i++) {
+            const struct envm_solve_spec *spec =
+                &graph->space->specs.items[graph->requests.items[i]];
+            bool is_other = spec->role != ENVM_ROLE_FROZEN && spec->role != ENVM_ROLE_PIN;
+            if (k == 0 ? !is_other : spec->role != roles[k])
+                continue;
+            if (!is_open) {
+                envm_json_key(w, keys[k]);
+                envm_json_open_array(w);
+                is_open = true;
+            }
+            envm_json_put_str(w, spec->text);
+        }
+        if (is_open)
+            envm_json_close_array(w);
+    }
 }
 
 envm_str envm_problem_json(const struct envm_problem_report *report)
@@ -328,11 +478,7 @@ envm_str envm_problem_json(const struct envm_problem_report *report)
     envm_json_open_object(&w);
     envm_json_field_cstr(&w, "kind", report->is_conflict ? "conflict" : "unsatisfiable");
     envm_json_field_str(&w, "message", envm_problem_headline(report));
-    envm_json_key(&w, "requests");
-    envm_json_open_array(&w);
-    for (uint32_t i = 0; i < graph->requests.count; i++)
-        envm_json_put_str(&w, graph->space->specs.items[graph->requests.items[i]].text);
-    envm_json_close_array(&w);
+    write_requests(&w, graph);
     envm_json_key(&w, "tree");
     envm_json_open_array(&w);
     for (uint32_t i = 0; i < graph->requests.count; i++)

@@ -6,8 +6,8 @@
 #define ENVM_SOLVE_PROBLEM_REPORT_H
 
 #include "base/buf.h"
-#include "solve/problem_core.h"
 #include "solve/problem_graph.h"
+#include "solve/problem_relax.h"
 
 struct envm_problem_report {
     const struct envm_problem_graph *graph;

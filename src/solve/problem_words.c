@@ -5,7 +5,7 @@
 
 #include "base/moment.h"
 #include "base/utf8.h"
-#include "solve/problem_names.h"
+#include "solve/problem_missing.h"
 
 #define SPECS_SHOWN_MAX 4u
 #define TEXT_SHOWN_MAX 200u
@@ -129,55 +129,6 @@ void envm_problem_say_parties(struct envm_buf *out, const struct envm_solve_spac
     }
 }
 
-static void say_channels(struct envm_buf *out, const struct envm_solve_request *request)
-{
-    for (size_t i = 0; i < request->channel_count; i++) {
-        if (i)
-            envm_buf_add_cstr(out, i + 1 == request->channel_count ? " and " : ", ");
-        say(out, request->channels[i].name);
-    }
-    if (request->platform.len) {
-        envm_buf_add_cstr(out, " for ");
-        say(out, request->platform);
-    }
-}
-
-static void say_missing_name(struct envm_buf *out, struct envm_solve_space *space, uint32_t spec)
-{
-    const struct envm_solve_spec *entry = &space->specs.items[spec];
-
-    if (entry->name == ENVM_SOLVE_NONE) {
-        envm_buf_add_cstr(out, "nothing in ");
-        say_channels(out, space->request);
-        envm_buf_add_cstr(out, " matches it");
-        return;
-    }
-    envm_str name = space->names.items[entry->name].name;
-    envm_buf_add_cstr(out, "there is no package \"");
-    say(out, name);
-    envm_buf_add_cstr(out, "\" in ");
-    say_channels(out, space->request);
-    struct envm_str_list close = envm_problem_close_names(space, name);
-    for (size_t i = 0; i < close.count; i++) {
-        envm_buf_add_cstr(out, i == 0                 ? "; did you mean \""
-                               : i + 1 == close.count ? "\" or \""
-                                                      : "\", \"");
-        say(out, close.items[i]);
-    }
-    if (close.count)
-        envm_buf_add_cstr(out, "\"?");
-}
-
-static struct envm_id_list all_of_name(struct envm_solve_space *space, uint32_t name)
-{
-    const struct envm_solve_name *entry = &space->names.items[name];
-    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, entry->count + (size_t)1);
-
-    for (uint32_t i = 0; i < entry->count; i++)
-        ids[i] = entry->first + i;
-    return (struct envm_id_list){ids, entry->count};
-}
-
 static void say_system(struct envm_buf *out, struct envm_solve_space *space, uint32_t spec)
 {
     uint32_t name = space->specs.items[spec].name;
@@ -296,16 +247,11 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
 {
     switch (node->reason) {
     case ENVM_REASON_MISSING_NAME:
-        say_missing_name(out, space, node->spec);
-        break;
     case ENVM_REASON_MISSING_VERSION:
-        envm_buf_add_cstr(out, "there is only ");
-        envm_problem_say_packages(out, space, all_of_name(space, node->name));
-        break;
     case ENVM_REASON_MISSING_BUILD:
-        envm_buf_add_cstr(out, "there is ");
-        envm_problem_say_packages(out, space, all_of_name(space, node->name));
-        envm_buf_add_cstr(out, ", but none of that build, subdir or channel");
+    case ENVM_REASON_WRONG_CHANNEL:
+    case ENVM_REASON_WRONG_PLATFORM:
+        envm_problem_say_missing(out, space, node->reason, node->spec);
         break;
     case ENVM_REASON_SYSTEM:
         say_system(out, space, node->spec);
@@ -348,6 +294,8 @@ const char *envm_problem_reason_name(enum envm_problem_reason reason)
         [ENVM_REASON_MISSING_NAME] = "missing-name",
         [ENVM_REASON_MISSING_VERSION] = "missing-version",
         [ENVM_REASON_MISSING_BUILD] = "missing-build",
+        [ENVM_REASON_WRONG_CHANNEL] = "wrong-channel",
+        [ENVM_REASON_WRONG_PLATFORM] = "wrong-platform",
         [ENVM_REASON_SYSTEM] = "system",
         [ENVM_REASON_PRIORITY] = "channel-priority",
         [ENVM_REASON_DATE] = "excluded-date",

@@ -40,7 +40,9 @@ struct envm_solve_spec {
     uint32_t name;                            /* ENVM_SOLVE_NONE: a pattern over names */
     bool matched;                             /* the fields below are filled */
     struct envm_id_list matches;              /* candidates of any channel that match, ascending */
-    uint64_t *bits; /* the same over the candidates of `name`; NULL: pattern */
+    bool elsewhere_known;
+    struct envm_str_list elsewhere; /* as the request's callback says, once asked */
+    uint64_t *bits;                 /* the same over the candidates of `name`; NULL: pattern */
 };
 
 struct envm_solve_candidate {

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/sink.h"
+#include "solve/problem_core.h"
 #include "solve/problem_report.h"
 #include "solve/solution.h"
 #include "solve/solver_attempt.h"
@@ -59,8 +60,8 @@ static enum envm_code explain(struct envm_solve_space *space, struct envm_id_lis
         return envm_fail(err, ENVM_INTERNAL, "the requests in conflict were solved when explained");
     report.is_conflict = !alone && !is_hopeless(&attempt);
     envm_problem_graph_make(&attempt, &graph);
-    ENVM_TRY(envm_problem_relaxations(space, requests, core, &relaxations, &report.relaxation_count,
-                                      err));
+    ENVM_TRY(envm_problem_relaxations(space, requests, core, alone, &relaxations,
+                                      &report.relaxation_count, err));
     report.relaxations = relaxations;
     ret_problem->text = envm_problem_text(&report);
     ret_problem->json = envm_problem_json(&report);

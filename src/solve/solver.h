@@ -57,7 +57,12 @@ struct envm_solve_request {
      * Records without a timestamp are kept, and counted in one warning. */
     uint64_t exclude_newer_ms;
     enum envm_resolution_mode resolution;
-    envm_str platform;     /* for explanations */
+    envm_str platform; /* for explanations */
+    /* Asked only to explain; may be NULL. Other platforms that have a match for the spec, or, where
+     * this one lacks its very name, those that have the name. In the arena. */
+    struct envm_str_list (*elsewhere)(void *user, struct envm_arena *arena,
+                                      const struct envm_match_spec *spec);
+    void *elsewhere_user;
     bool add_pip;          /* add `pip` to python's dependencies */
     unsigned timeout_ms;   /* 0: 60 s */
     uint64_t memory_bytes; /* 0: 2 GiB */

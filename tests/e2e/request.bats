@@ -204,3 +204,46 @@ JSON
     expect_status 2
     expect_error "virtual_packages"
 }
+
+@test "what only another platform has is told apart from what nobody has" {
+    make_channel "$WORLD/both" <<'JSON'
+[
+ {"name": "gui", "version": "2.0", "build": "0", "subdir": "osx-arm64", "files": {"a": "a"}},
+ {"name": "lib", "version": "1.0", "build": "0", "subdir": "linux-64", "files": {"a": "a"}},
+ {"name": "lib", "version": "2.0", "build": "0", "subdir": "win-64", "files": {"a": "a"}}
+]
+JSON
+    run_envm create --dry-run --platform linux-64 --override-channels -c "$WORLD/both" gui
+    expect_status 3
+    expect_error 'for linux-64, only for osx-arm64'
+    run_envm create --dry-run --platform linux-64 --override-channels -c "$WORLD/both" 'lib >=2'
+    expect_status 3
+    expect_error 'there is only lib 1.0; win-64 has it'
+    run_envm create --dry-run --platform linux-64 --override-channels -c "$WORLD/both" gux
+    expect_status 3
+    [[ $errors != *"only for"* ]]
+    run_envm create --json --dry-run --platform linux-64 --override-channels -c "$WORLD/both" gui lib
+    expect_status 3
+    [ "$(json 'd["explanation"]["tree"][0]["children"][0]["reason"]')" = wrong-platform ]
+    [ "$(json 'd["explanation"]["suggestions"][0]["text"]')" = 'leave out "gui"' ]
+}
+
+@test "a request that is too hard ends with 13" {
+    python3 - >"$WORLD/hard.json" <<'PYTHON'
+import json
+n = 13
+packages = [{"name": f"hole{h}", "version": str(p), "build": "0", "subdir": "noarch", "noarch": "generic", "files": {"a": "a"}}
+            for h in range(n - 1) for p in range(n)]
+packages += [{"name": f"pigeon{p}", "version": str(h), "build": "0", "subdir": "noarch", "noarch": "generic",
+              "depends": [f"hole{h} {p}"], "files": {"a": "a"}} for p in range(n) for h in range(n - 1)]
+print(json.dumps(packages))
+PYTHON
+    make_channel "$WORLD/hard" <"$WORLD/hard.json"
+    pigeons=$(seq -f 'pigeon%g' 0 12)
+    export ENVM_SOLVER_TIMEOUT_SECS=1
+    # shellcheck disable=SC2086
+    run_envm create --dry-run --override-channels -c "$WORLD/hard" $pigeons
+    expect_status 13
+    expect_error "solving took longer than the limit of 1 s"
+    expect_error "ask for narrower versions"
+}

@@ -91,6 +91,32 @@ static void log_line(void *user, enum envm_log_level level, const char *text)
         envm_buf_printf(warnings, "warning: %s\n", text);
 }
 
+struct look {
+    const struct solver_case *one;
+};
+
+static struct envm_str_list look_elsewhere(void *user, struct envm_arena *arena,
+                                           const struct envm_match_spec *spec)
+{
+    const struct solver_case *one = ((const struct look *)user)->one;
+    envm_str *matching = envm_arena_new_array(arena, envm_str, one->elsewhere.count + 1);
+    envm_str *named = envm_arena_new_array(arena, envm_str, one->elsewhere.count + 1);
+    size_t match_count = 0, name_count = 0;
+    bool is_here = false;
+
+    for (size_t i = 0; i < one->records.count; i++)
+        is_here |= envm_match_spec_matches_name(spec, one->records.items[i].record.name);
+    for (size_t i = 0; i < one->elsewhere.count; i++) {
+        const struct envm_package_record *record = &one->elsewhere.items[i];
+        if (envm_match_spec_matches(spec, record))
+            matching[match_count++] = record->subdir;
+        if (envm_match_spec_matches_name(spec, record->name))
+            named[name_count++] = record->subdir;
+    }
+    return match_count || is_here ? (struct envm_str_list){matching, match_count}
+                                  : (struct envm_str_list){named, name_count};
+}
+
 /* NULL when one of them cannot be parsed. */
 static const struct envm_match_spec **parse_specs(struct envm_arena *arena, const envm_str *texts,
                                                   size_t count, bool reverse,
@@ -122,6 +148,7 @@ static envm_str solve(struct envm_arena *arena, const struct solver_case *one, b
     *ret_code = ENVM_MALFORMED;
     if (!specs || !pins)
         return envm_arena_str(arena, envm_str_from(err.text));
+    struct look look = {one};
     struct envm_solve_request request = {
         .channels = make_channels(arena, one),
         .channel_count = one->channels.count,
@@ -137,6 +164,8 @@ static envm_str solve(struct envm_arena *arena, const struct solver_case *one, b
         .exclude_newer_ms = one->exclude_newer_ms,
         .resolution = one->resolution,
         .platform = ENVM_STR("linux-64"),
+        .elsewhere = look_elsewhere,
+        .elsewhere_user = &look,
         .add_pip = one->add_pip,
         .timeout_ms = one->timeout_ms,
         .in_process = reverse,

@@ -125,6 +125,19 @@ static bool add_present(struct envm_arena *arena, struct solver_case *one, envm_
     return true;
 }
 
+static bool add_elsewhere(struct envm_arena *arena, struct solver_case *one, envm_str line)
+{
+    struct envm_package_record record;
+    envm_str subdir;
+
+    if (!envm_str_next_word(&line, &subdir) || !read_record(arena, line, &record))
+        return false;
+    record.subdir = subdir;
+    set_channel(arena, &record, one->channels.count ? one->channels.items[0] : ENVM_STR("main"));
+    envm_vec_push(&one->elsewhere, record);
+    return true;
+}
+
 static bool set_resolution(struct solver_case *one, envm_str value)
 {
     static const char *const modes[] = {"highest", "lowest-direct", "lowest"};
@@ -182,6 +195,8 @@ static bool read_line(struct envm_arena *arena, struct solver_case *one, envm_st
     if (envm_str_equal_c(word, "preferred") || envm_str_equal_c(word, "installed") ||
         envm_str_equal_c(word, "frozen"))
         return add_present(arena, one, word, rest);
+    if (envm_str_equal_c(word, "elsewhere"))
+        return add_elsewhere(arena, one, rest);
     if (envm_str_equal_c(word, "resolution"))
         return set_resolution(one, rest);
     if (envm_str_equal_c(word, "exclude-newer"))
@@ -252,6 +267,7 @@ void solver_case_release(struct solver_case *one)
     envm_vec_release(&one->preferred);
     envm_vec_release(&one->installed);
     envm_vec_release(&one->frozen);
+    envm_vec_release(&one->elsewhere);
     envm_vec_release(&one->pins);
     envm_vec_release(&one->specs);
 }

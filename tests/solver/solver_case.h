@@ -22,6 +22,7 @@ struct solver_case {
     ENVM_VEC(struct envm_package_record) preferred;
     ENVM_VEC(struct envm_package_record) installed;
     ENVM_VEC(struct envm_package_record) frozen;
+    ENVM_VEC(struct envm_package_record) elsewhere; /* of other platforms */
     ENVM_VEC(envm_str) specs;
     ENVM_VEC(envm_str) pins;
     enum envm_channel_priority priority;

@@ -45,7 +45,7 @@ SOLVABLE = [
 # requests and what the first line of the explanation must name
 UNSOLVABLE = [
     (["nunpy"], ['"nunpy"', 'did you mean "numpy"']),
-    (["numpy 1.16.*"], ['"numpy 1.16.*"', "there is only numpy"]),
+    (["numpy 1.16.*"], ['"numpy 1.16.*"', "there are only numpy"]),
     (["python 3.14.*", "scipy", "numpy"], ['"python 3.14.*" and "scipy" are in conflict']),
 ]
 
