@@ -12,6 +12,7 @@
 #include "env/environments.h"
 #include "env/input.h"
 #include "env/lock_compose.h"
+#include "env/modify_plan.h"
 #include "env/resolve.h"
 #include "env/settings.h"
 #include "prefix/prefix_record.h"
@@ -143,8 +144,14 @@ static enum envm_code use_lock_or_solve(struct creation *c, struct envm_error *e
         return stale(c, reasons, err);
     c->report->stale = reasons;
     ENVM_TRY(solve(c, platform ? platform->packages : (struct envm_record_list){0}, err));
-    if (platform)
-        c->report->moved = envm_lock_moves(c->arena, "", platform->packages, c->packages);
+    if (!platform)
+        return ENVM_OK;
+    c->report->moved = envm_modify_plan_lines(
+        c->arena, "",
+        &(struct envm_modify_sets){
+            .before = envm_name_order(c->arena, platform->packages),
+            .after = envm_name_order(c->arena, c->packages),
+            .requests = envm_wish_list_from(c->arena, c->input.specs, c->input.spec_count)});
     return ENVM_OK;
 }
 

@@ -13,6 +13,7 @@
 #include "env/input.h"
 #include "env/lock_compose.h"
 #include "env/lock_tree.h"
+#include "env/modify_plan.h"
 #include "env/resolve.h"
 #include "sys/fs.h"
 
@@ -113,6 +114,27 @@ static bool same_packages(struct envm_record_list a, struct envm_record_list b)
     return same;
 }
 
+/* What moved on this platform, and because of what. */
+static enum envm_code tell_moves(struct locking *l, const struct envm_input *input,
+                                 struct envm_record_list before, struct envm_record_list after,
+                                 struct envm_error *err)
+{
+    envm_str prefix = envm_arena_printf(l->arena, "%.*s: ", ENVM_STR_ARGS(input->platform));
+    struct envm_modify_sets sets = {
+        .before = envm_name_order(l->arena, before),
+        .after = envm_name_order(l->arena, after),
+        .requests = envm_wish_list_from(l->arena, input->specs, input->spec_count),
+        .all = l->options->update && l->options->name_count == 0,
+    };
+
+    for (size_t i = 0; i < l->options->name_count; i++)
+        ENVM_TRY(envm_wish_add(l->arena, &sets.asked, envm_str_from(l->options->names[i]), err));
+    struct envm_str_list lines = envm_modify_plan_lines(l->arena, prefix.ptr, &sets);
+    for (size_t i = 0; i < lines.count; i++)
+        envm_vec_push(&l->moved, lines.items[i]);
+    return ENVM_OK;
+}
+
 static enum envm_code lock_platform(struct locking *l, size_t index, envm_str name,
                                     struct envm_error *err)
 {
@@ -141,14 +163,8 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
     else if (!l->options->dry_run)
         ENVM_TRY(envm_lock_tree(l->context, l->arena, name, &block.packages, l->options->fetch,
                                 &block.tree, err));
-    if (old) {
-        struct envm_str_list moved = envm_lock_moves(
-            l->arena, envm_arena_printf(l->arena, "%.*s: ", ENVM_STR_ARGS(name)).ptr, old->packages,
-            block.packages);
-
-        for (size_t i = 0; i < moved.count; i++)
-            envm_vec_push(&l->moved, moved.items[i]);
-    }
+    if (old)
+        ENVM_TRY(tell_moves(l, &input, old->packages, block.packages, err));
     l->packages[index] = envm_report_view(l->arena, block.packages);
     l->trees[index] = block.tree;
     l->lock = envm_lock_compose(l->arena, &l->lock, &input, &block);

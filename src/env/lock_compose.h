@@ -28,10 +28,4 @@ struct envm_lockfile envm_lock_compose(struct envm_arena *arena, const struct en
 enum envm_code envm_lock_text(struct envm_arena *arena, const struct envm_lockfile *lock,
                               bool with_provenance, envm_str *ret_text, struct envm_error *err);
 
-/* "numpy 1.26.4 -> 2.0.1", "+ scipy 1.13.0", "- six 1.16.0", by name; each with `prefix` in front.
- */
-struct envm_str_list envm_lock_moves(struct envm_arena *arena, const char *prefix,
-                                     struct envm_record_list old_packages,
-                                     struct envm_record_list new_packages);
-
 #endif

@@ -42,10 +42,25 @@ enum envm_code envm_wish_add(struct envm_arena *arena, struct envm_wish_list *li
     return ENVM_OK;
 }
 
+struct envm_wish_list envm_wish_list_from(struct envm_arena *arena,
+                                          const struct envm_match_spec *const *specs, size_t count)
+{
+    struct envm_wish *items = envm_arena_new_array(arena, struct envm_wish, count);
+
+    for (size_t i = 0; i < count; i++)
+        items[i] = (struct envm_wish){envm_match_spec_text(specs[i]), specs[i],
+                                      envm_match_spec_exact_name(specs[i])};
+    return (struct envm_wish_list){items, count};
+}
+
 /* What another tool or an older version wrote is not this run's fault: it is passed over. */
 static void add_if_understood(struct wish_reader *r, envm_str text)
 {
-    (void)envm_wish_add(r->arena, &r->wishes->list, text, NULL);
+    const struct envm_match_spec *spec;
+
+    if (envm_match_spec_parse(r->arena, text, &spec, NULL) == ENVM_OK)
+        (void)envm_wish_add(r->arena, &r->wishes->list, envm_match_spec_readable(r->arena, spec),
+                            NULL);
 }
 
 static bool has_wish(const struct envm_wish_list *list, envm_str name)

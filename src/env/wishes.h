@@ -47,6 +47,9 @@ enum envm_code envm_wishes_read(struct envm_arena *arena, int fd, envm_str prefi
 /* Parses `text`; a wish on the same name is replaced, an equal one is not repeated. */
 enum envm_code envm_wish_add(struct envm_arena *arena, struct envm_wish_list *list, envm_str text,
                              struct envm_error *err);
+/* A list of parsed specs. */
+struct envm_wish_list envm_wish_list_from(struct envm_arena *arena,
+                                          const struct envm_match_spec *const *specs, size_t count);
 /* The packages of the graph that no request leads to and that no other one of these needs: asking
  * for them keeps all the others, too. In the graph's arena. */
 struct envm_record_list envm_orphans(const struct envm_need_graph *graph,
