@@ -13,6 +13,7 @@
 #include <envm/error.h>
 #include <envm/look.h>
 #include <envm/match_spec.h>
+#include <envm/modify.h>
 #include <envm/package_record.h>
 #include <envm/plumbing.h>
 #include <envm/progress.h>

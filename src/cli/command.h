@@ -106,6 +106,9 @@ enum envm_code envm_cli_choose_cache(struct cli *cli, const char *name, const ch
 /* In the order in which help lists them. */
 extern const struct command envm_cmd_create;
 extern const struct command envm_cmd_sync;
+extern const struct command envm_cmd_install;
+extern const struct command envm_cmd_update;
+extern const struct command envm_cmd_remove;
 extern const struct command envm_cmd_lock;
 extern const struct command envm_cmd_run;
 extern const struct command envm_cmd_activate;

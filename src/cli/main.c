@@ -23,6 +23,9 @@
 const struct command *const envm_commands[] = {
     &envm_cmd_create,
     &envm_cmd_sync,
+    &envm_cmd_install,
+    &envm_cmd_update,
+    &envm_cmd_remove,
     &envm_cmd_lock,
     &envm_cmd_run,
     &envm_cmd_activate,

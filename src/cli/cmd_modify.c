@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * install, update, remove: the same plan, drawn and reported in one way.
+ */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/str.h"
+#include "cli/command.h"
+
+struct modify_args {
+    const char *name, *prefix, *file, *channel_priority, *on_clobber;
+    struct text_list channels;
+    bool override_channels, no_pip, add_pip, freeze_installed, update_deps, prune, all;
+    bool no_prune, dry_run, verify, override_frozen, yes;
+};
+
+#define AT(member) offsetof(struct modify_args, member)
+#define END_ROW                                                                                    \
+    {                                                                                              \
+        0, NULL, OPTION_FLAG, 0, NULL, NULL                                                        \
+    }
+#define TARGET_ROWS                                                                                \
+    {'n', "name", OPTION_TEXT, AT(name), "NAME", "name of the environment"},                       \
+    {                                                                                              \
+        'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"                  \
+    }
+#define CHANGE_ROWS                                                                                \
+    {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would change"},                 \
+        {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every byte back at the end"},           \
+    {                                                                                              \
+        0, "override-frozen", OPTION_FLAG, AT(override_frozen), NULL,                              \
+            "change an environment that is marked as frozen"                                       \
+    }
+#define SOLVE_ROWS                                                                                 \
+    {'c',                                                                                          \
+     "channel",                                                                                    \
+     OPTION_LIST,                                                                                  \
+     AT(channels),                                                                                 \
+     "CHANNEL",                                                                                    \
+     "channel to take packages from, before those of the environment; may be repeated"},           \
+        {0,           "override-channels",                                                         \
+         OPTION_FLAG, AT(override_channels),                                                       \
+         NULL,        "use only the channels given with -c and in the file"},                      \
+        {0,           "channel-priority",                                                          \
+         OPTION_TEXT, AT(channel_priority),                                                        \
+         "PRIORITY",  "strict, flexible or disabled (default: as the environment was made)"},      \
+        {'f',      "file", OPTION_TEXT,                                                            \
+         AT(file), "FILE", "environment file or list of specs to take requests from"},             \
+        {0,           "update-deps",                                                               \
+         OPTION_FLAG, AT(update_deps),                                                             \
+         NULL,        "bring what the named packages depend on up to date, too"},                  \
+        {0,                                                                                        \
+         "clobber",                                                                                \
+         OPTION_TEXT,                                                                              \
+         AT(on_clobber),                                                                           \
+         "POLICY",                                                                                 \
+         "two packages own one path: refuse (default), or warn and let the later one win"},        \
+        {0,          "no-pip", OPTION_FLAG,                                                        \
+         AT(no_pip), NULL,     "leave a pip: section out instead of refusing it"},                 \
+    {                                                                                              \
+        0, "add-pip", OPTION_FLAG, AT(add_pip), NULL, "make python depend on pip, as conda does"   \
+    }
+
+static const struct option_row install_rows[] = {
+    TARGET_ROWS,
+    SOLVE_ROWS,
+    {0, "freeze-installed", OPTION_FLAG, AT(freeze_installed), NULL,
+     "what is installed must not move at all"},
+    CHANGE_ROWS,
+    {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
+    END_ROW,
+};
+static const struct option_row update_rows[] = {
+    TARGET_ROWS,
+    SOLVE_ROWS,
+    {0, "all", OPTION_FLAG, AT(all), NULL, "update everything, as without names"},
+    {0, "prune", OPTION_FLAG, AT(prune), NULL,
+     "with -f: from now on the file is all that is asked for"},
+    CHANGE_ROWS,
+    {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
+    END_ROW,
+};
+static const struct option_row remove_rows[] = {
+    TARGET_ROWS,
+    {0, "no-prune", OPTION_FLAG, AT(no_prune), NULL, "keep what is not needed any more"},
+    {0, "all", OPTION_FLAG, AT(all), NULL, "remove the environment itself"},
+    CHANGE_ROWS,
+    {'y', "yes", OPTION_FLAG, AT(yes), NULL,
+     "packages that were asked for by themselves may go along"},
+    END_ROW,
+};
+
+/* --- drawing ------------------------------------------------------------------------------ */
+
+static const char *const kind_names[] = {
+    [ENVM_MODIFY_ADDED] = "install",    [ENVM_MODIFY_REMOVED] = "remove",
+    [ENVM_MODIFY_UPGRADED] = "upgrade", [ENVM_MODIFY_DOWNGRADED] = "downgrade",
+    [ENVM_MODIFY_REBUILT] = "replace",  [ENVM_MODIFY_RELINKED] = "relink",
+};
+
+struct plan_view {
+    struct cli *cli;
+    bool dry_run;
+};
+
+/* "1.26.4", or with the build where the version alone would not show the difference, or with the
+ * channel where only that differs. */
+static envm_str describe(struct envm_arena *arena, const struct envm_package_record *record,
+                         const struct envm_package_record *other)
+{
+    if (!record)
+        return ENVM_STR("");
+    if (!other || !envm_str_equal(record->version, other->version))
+        return record->version;
+    if (!envm_str_equal(record->build, other->build))
+        return envm_arena_printf(arena, "%.*s %.*s", ENVM_STR_ARGS(record->version),
+                                 ENVM_STR_ARGS(record->build));
+    if (!envm_str_equal(record->channel, other->channel))
+        return envm_arena_printf(arena, "%.*s of %.*s", ENVM_STR_ARGS(record->version),
+                                 ENVM_STR_ARGS(record->channel));
+    return record->version;
+}
+
+static envm_str name_of(const struct envm_modify_entry *entry)
+{
+    return entry->to ? entry->to->name : entry->from->name;
+}
+
+/* "1.26.4 -> 2.1.0"; one side only where nothing was, or is, there. */
+static envm_str movement(struct envm_arena *arena, const struct envm_modify_entry *entry)
+{
+    envm_str from = describe(arena, entry->from, entry->to);
+    envm_str to = describe(arena, entry->to, entry->from);
+
+    if (!entry->from || entry->kind == ENVM_MODIFY_RELINKED)
+        return to;
+    if (!entry->to)
+        return from;
+    return envm_arena_printf(arena, "%.*s -> %.*s", ENVM_STR_ARGS(from), ENVM_STR_ARGS(to));
+}
+
+static void draw_entries(const struct envm_modify_report *report)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    int name = 4, moves = 4;
+
+    for (size_t i = 0; i < report->entry_count; i++) {
+        name = envm_cli_widest(name, name_of(&report->entries[i]));
+        moves = envm_cli_widest(moves, movement(&arena, &report->entries[i]));
+    }
+    for (size_t i = 0; i < report->entry_count; i++) {
+        const struct envm_modify_entry *entry = &report->entries[i];
+
+        envm_cli_line("  %-9s  %-*.*s  %-*.*s  %.*s", kind_names[entry->kind], name,
+                      ENVM_STR_ARGS(name_of(entry)), moves, ENVM_STR_ARGS(movement(&arena, entry)),
+                      ENVM_STR_ARGS(entry->why));
+    }
+}
+
+static void show_plan(void *user, const struct envm_modify_report *report)
+{
+    const struct plan_view *view = user;
+    struct cli *cli = view->cli;
+
+    if (cli->common.json)
+        return;
+    if (report->entry_count > 0) {
+        envm_cli_note(cli, view->dry_run ? "what would change in %.*s:" : "what changes in %.*s:",
+                      ENVM_STR_ARGS(report->prefix));
+        draw_entries(report);
+        fflush(stdout);
+    }
+    for (size_t i = 0; i < report->held_back.count; i++)
+        envm_cli_note(cli, "%.*s", ENVM_STR_ARGS(report->held_back.items[i]));
+}
+
+static void json_side(struct envm_json_writer *w, const char *key,
+                      const struct envm_package_record *record)
+{
+    envm_json_key(w, key);
+    if (record)
+        envm_cli_json_package(w, record);
+    else
+        envm_json_put_null(w);
+}
+
+static void report_json(struct cli *cli, bool dry_run, const struct envm_modify_report *report)
+{
+    struct envm_json_writer *w = &cli->json;
+
+    envm_json_field_bool(w, "dry_run", dry_run);
+    envm_json_field_str(w, "prefix", report->prefix);
+    envm_json_field_str(w, "platform", report->platform);
+    envm_json_field_bool(w, "nothing_to_do", report->nothing_to_do);
+    envm_json_key(w, "changes");
+    envm_json_open_array(w);
+    for (size_t i = 0; i < report->entry_count; i++) {
+        const struct envm_modify_entry *entry = &report->entries[i];
+
+        envm_json_open_object(w);
+        envm_json_field_cstr(w, "action", kind_names[entry->kind]);
+        envm_json_field_str(w, "name", name_of(entry));
+        json_side(w, "from", entry->from);
+        json_side(w, "to", entry->to);
+        envm_json_field_str(w, "why", entry->why);
+        envm_json_close_object(w);
+    }
+    envm_json_close_array(w);
+    envm_json_key(w, "tree");
+    if (report->tree.known)
+        envm_json_put_cstr(w, envm_cli_sha256_text(&report->tree).text);
+    else
+        envm_json_put_null(w);
+    envm_json_field_u64(w, "downloaded", report->downloaded);
+    envm_json_field_list(w, "requests", report->requests);
+    envm_json_field_list(w, "held_back", report->held_back);
+    envm_json_field_list(w, "kept_files", report->kept_files);
+    envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
+    envm_cli_json_packages(w, "packages", report->packages);
+}
+
+static void report_text(struct cli *cli, bool dry_run, const struct envm_modify_report *report)
+{
+    if (report->nothing_to_do) {
+        envm_cli_note(cli, "%.*s already is what was asked for: nothing to do",
+                      ENVM_STR_ARGS(report->prefix));
+        return;
+    }
+    if (dry_run) {
+        envm_cli_note(cli, "nothing was changed");
+        return;
+    }
+    envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);
+    envm_cli_note_list(
+        cli, "files that were not as a package had brought them, moved aside:", report->kept_files);
+    if (report->entry_count == 0)
+        envm_cli_note(cli, "no package changed; what was asked for is recorded");
+    else
+        envm_cli_note(cli, "%zu package%s changed, %zu in %.*s", report->entry_count,
+                      report->entry_count == 1 ? "" : "s", report->packages.count,
+                      ENVM_STR_ARGS(report->prefix));
+}
+
+/* --- running ------------------------------------------------------------------------------ */
+
+static enum envm_code modify(struct cli *cli, const struct modify_args *args,
+                             enum envm_modify_mode mode, struct envm_error *err)
+{
+    struct plan_view view = {cli, args->dry_run};
+    struct envm_modify_report report = {0};
+    const struct envm_modify_options options = {
+        .mode = mode,
+        .target = {.name = args->name, .prefix = args->prefix},
+        .request = {.file = args->file,
+                    .specs = cli->words.items,
+                    .spec_count = cli->words.count,
+                    .channels = args->channels.items,
+                    .channel_count = args->channels.count,
+                    .override_channels = args->override_channels,
+                    .channel_priority = args->channel_priority,
+                    .no_pip = args->no_pip,
+                    .add_pip = args->add_pip},
+        .freeze_installed = args->freeze_installed,
+        .update_deps = args->update_deps,
+        .prune = args->prune,
+        .keep_orphans = args->no_prune,
+        .cascade = args->yes,
+        .dry_run = args->dry_run,
+        .verify = args->verify,
+        .override_frozen = args->override_frozen,
+        .on_clobber = args->on_clobber,
+        .command_line = envm_cli_command_line(cli),
+        .show_plan = show_plan,
+        .user = &view,
+    };
+
+    ENVM_TRY(envm_cli_context(cli, err));
+    enum envm_code code = envm_modify(cli->context, cli->memory, &options, &report, err);
+    envm_cli_explain(cli, code, &report.explanation, err);
+    ENVM_TRY(code);
+    if (cli->common.json)
+        report_json(cli, args->dry_run, &report);
+    else
+        report_text(cli, args->dry_run, &report);
+    return ENVM_OK;
+}
+
+static enum envm_code run_install(struct cli *cli, void *values, struct envm_error *err)
+{
+    return modify(cli, values, ENVM_MODIFY_INSTALL, err);
+}
+
+static enum envm_code run_update(struct cli *cli, void *values, struct envm_error *err)
+{
+    const struct modify_args *args = values;
+
+    if (args->all && cli->words.count > 0)
+        return envm_fail(err, ENVM_USAGE, "--all and names of packages exclude each other");
+    if (args->prune && !args->file)
+        return envm_fail(err, ENVM_USAGE, "--prune goes with -f FILE");
+    return modify(cli, values, ENVM_MODIFY_UPDATE, err);
+}
+
+/* `conda remove --all` takes the environment away. */
+static enum envm_code remove_all(struct cli *cli, const struct modify_args *args,
+                                 struct envm_error *err)
+{
+    struct envm_target target = {.name = args->name, .prefix = args->prefix};
+    envm_str prefix = {0};
+
+    if (cli->words.count > 0)
+        return envm_fail(err, ENVM_USAGE, "--all and names of packages exclude each other");
+    if (!target.name && !target.prefix)
+        return envm_fail(err, ENVM_USAGE, "--all removes an environment: say which (-n or -p)");
+    ENVM_TRY(envm_cli_context(cli, err));
+    ENVM_TRY(
+        envm_remove_environment(cli->context, cli->memory, &target, args->dry_run, &prefix, err));
+    if (cli->common.json) {
+        envm_json_field_bool(&cli->json, "dry_run", args->dry_run);
+        envm_json_field_str(&cli->json, "prefix", prefix);
+    } else {
+        envm_cli_note(cli, args->dry_run ? "%.*s would be removed" : "%.*s removed",
+                      ENVM_STR_ARGS(prefix));
+    }
+    return ENVM_OK;
+}
+
+static enum envm_code run_remove(struct cli *cli, void *values, struct envm_error *err)
+{
+    const struct modify_args *args = values;
+
+    return args->all ? remove_all(cli, args, err) : modify(cli, args, ENVM_MODIFY_REMOVE, err);
+}
+
+const struct command envm_cmd_install = {
+    .name = "install",
+    .summary = "add packages to an environment",
+    .usage = "[-n NAME | -p PATH] [-f FILE] [SPEC…]",
+    .text =
+        "Adds packages to an environment (default: the active one). The specs are requests from "
+        "then\n"
+        "on; a request on the same name is replaced. What is installed stays as it is unless "
+        "it must\n"
+        "move, and the plan says what moves because of what. Channels are those that the "
+        "environment\n"
+        "was made from. A SPEC may be the URL or path of a package.",
+    .examples = "  envm install -n science scipy 'pandas>=2.2'\n"
+                "  envm install -c bioconda samtools --dry-run\n"
+                "  envm install ./mine-1.0-0.conda",
+    .rows = install_rows,
+    .args_size = sizeof(struct modify_args),
+    .run = run_install,
+};
+
+const struct command envm_cmd_update = {
+    .name = "update",
+    .summary = "bring packages up to date",
+    .usage = "[-n NAME | -p PATH] [-f FILE [--prune]] [NAME… | --all]",
+    .text = "Brings the named packages (without names: all) to the newest versions that the "
+            "requests allow;\n"
+            "everything else moves only where it must. A NAME with a version ('python=3.13') is a "
+            "new\n"
+            "request. What is held back is named together with what holds it. With -f the "
+            "requests of an\n"
+            "environment file take the place of those on the same names.",
+    .examples = "  envm update -n science numpy\n"
+                "  envm update --all --dry-run\n"
+                "  envm update -f env.yaml --prune",
+    .rows = update_rows,
+    .args_size = sizeof(struct modify_args),
+    .run = run_update,
+};
+
+const struct command envm_cmd_remove = {
+    .name = "remove",
+    .summary = "remove packages from an environment",
+    .usage = "[-n NAME | -p PATH] NAME…",
+    .text = "Removes packages, those that need them, and those that only they needed. It needs "
+            "neither\n"
+            "channels nor network. When that takes along something that was asked for by itself, "
+            "nothing is\n"
+            "done without --yes. NAME may be a pattern, quoted.",
+    .examples = "  envm remove -n science scipy\n"
+                "  envm remove 'jupyter*' --dry-run\n"
+                "  envm remove -n science --all          the environment itself",
+    .rows = remove_rows,
+    .args_size = sizeof(struct modify_args),
+    .run = run_remove,
+};
