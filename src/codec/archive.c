@@ -5,13 +5,12 @@
  */
 #include "codec/archive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "codec/archive_library.h"
 
 #define CHUNK ((size_t)256 << 10)
 #define BUDGET_FLOOR ((uint64_t)64 << 20)
@@ -57,7 +56,7 @@ static la_ssize_t give_compressed(struct archive *raw, void *user, const void **
 
 static enum envm_code damaged(struct envm_archive *archive, struct envm_error *err)
 {
-    const char *why = archive_error_string(archive->raw);
+    const char *why = envm_archive_library()->error_string(archive->raw);
 
     if (archive->read_errno != 0)
         return envm_fail_errno(err, archive->read_errno, "reading '%s'", archive->name);
@@ -68,7 +67,7 @@ static enum envm_code damaged(struct envm_archive *archive, struct envm_error *e
 /* libarchive stops at the end of the compressed stream and is content; what follows is not ours. */
 static enum envm_code check_all_used(struct envm_archive *archive, struct envm_error *err)
 {
-    uint64_t used = (uint64_t)archive_filter_bytes(archive->raw, -1);
+    uint64_t used = (uint64_t)envm_archive_library()->filter_bytes(archive->raw, -1);
 
     archive->at_end = true;
     if (used != archive->end - archive->start)
@@ -89,7 +88,7 @@ static enum envm_code give_plain(void *user, const uint8_t **ret_bytes, size_t *
     if (archive->at_end)
         return ENVM_OK;
     do
-        status = archive_read_data_block(archive->raw, &bytes, ret_size, &at);
+        status = envm_archive_library()->read_data_block(archive->raw, &bytes, ret_size, &at);
     while (status == ARCHIVE_OK && *ret_size == 0);
     if (status == ARCHIVE_EOF) {
         *ret_size = 0;
@@ -109,13 +108,13 @@ static int add_filter(struct archive *raw, enum envm_archive_filter filter)
 {
     switch (filter) {
     case ENVM_FILTER_BZIP2:
-        return archive_read_append_filter(raw, ARCHIVE_FILTER_BZIP2);
+        return envm_archive_library()->read_append_filter(raw, ARCHIVE_FILTER_BZIP2);
     case ENVM_FILTER_ZSTD:
-        return archive_read_append_filter(raw, ARCHIVE_FILTER_ZSTD);
+        return envm_archive_library()->read_append_filter(raw, ARCHIVE_FILTER_ZSTD);
     case ENVM_FILTER_NONE:
         break;
     }
-    return archive_read_append_filter(raw, ARCHIVE_FILTER_NONE);
+    return envm_archive_library()->read_append_filter(raw, ARCHIVE_FILTER_NONE);
 }
 
 static enum envm_code start(struct envm_archive *archive, enum envm_archive_filter filter,
@@ -124,13 +123,15 @@ static enum envm_code start(struct envm_archive *archive, enum envm_archive_filt
     struct archive_entry *entry = NULL;
     int status;
 
-    if (archive_read_support_format_raw(archive->raw) != ARCHIVE_OK ||
-        archive_read_support_format_empty(archive->raw) != ARCHIVE_OK ||
+    if (envm_archive_library()->read_support_format_raw(archive->raw) != ARCHIVE_OK ||
+        envm_archive_library()->read_support_format_empty(archive->raw) != ARCHIVE_OK ||
         add_filter(archive->raw, filter) != ARCHIVE_OK)
-        return envm_fail(err, ENVM_INTERNAL, "libarchive: %s", archive_error_string(archive->raw));
-    if (archive_read_open(archive->raw, archive, NULL, give_compressed, NULL) != ARCHIVE_OK)
+        return envm_fail(err, ENVM_INTERNAL, "libarchive: %s",
+                         envm_archive_library()->error_string(archive->raw));
+    if (envm_archive_library()->read_open(archive->raw, archive, NULL, give_compressed, NULL) !=
+        ARCHIVE_OK)
         return damaged(archive, err);
-    status = archive_read_next_header(archive->raw, &entry);
+    status = envm_archive_library()->read_next_header(archive->raw, &entry);
     if (status == ARCHIVE_EOF)
         return check_all_used(archive, err);
     return status == ARCHIVE_OK ? ENVM_OK : damaged(archive, err);
@@ -140,8 +141,10 @@ enum envm_code envm_archive_open(int fd, uint64_t offset, uint64_t size,
                                  enum envm_archive_filter filter, const char *name,
                                  struct envm_archive **ret_archive, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_archive) struct envm_archive *archive = envm_alloc_zero(1, sizeof(*archive));
+    ENVM_CLEANUP(envm_archive) struct envm_archive *archive = NULL;
 
+    ENVM_TRY(envm_archive_library_load(err));
+    archive = envm_alloc_zero(1, sizeof(*archive));
     archive->fd = fd;
     archive->start = archive->offset = offset;
     archive->end = offset + size;
@@ -151,7 +154,7 @@ enum envm_code envm_archive_open(int fd, uint64_t offset, uint64_t size,
         BUDGET_FLOOR + BUDGET_RATIO * (size < UINT32_MAX * 1024ULL ? size : UINT32_MAX * 1024ULL),
         "200 times its compressed size");
     envm_tar_init(&archive->tar, give_plain, archive, archive->name);
-    archive->raw = archive_read_new();
+    archive->raw = envm_archive_library()->read_new();
     if (!archive->raw)
         return envm_fail(err, ENVM_IO, "libarchive: out of memory");
     ENVM_TRY(start(archive, filter, err));
@@ -164,7 +167,7 @@ void envm_archive_close(struct envm_archive *archive)
     if (!archive)
         return;
     if (archive->raw)
-        archive_read_free(archive->raw);
+        envm_archive_library()->read_free(archive->raw);
     envm_free(archive->name);
     envm_free(archive);
 }

@@ -5,12 +5,12 @@
  */
 #include "net/http.h"
 
-#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "net/curl_library.h"
 #include "sys/clock.h"
 
 #define POLL_MS 100 /* how soon a cancellation is seen */
@@ -35,7 +35,7 @@ static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
 static void init_curl(void)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    envm_curl()->global_init(CURL_GLOBAL_DEFAULT);
 }
 
 static void finish(struct envm_http_engine *engine, struct envm_http_exchange *exchange)
@@ -76,11 +76,12 @@ static struct envm_http_exchange *take_from_queue(struct envm_http_engine *engin
 
 static void start(struct envm_http_engine *engine, struct envm_http_exchange *exchange)
 {
-    CURLMcode code = curl_multi_add_handle(engine->multi, exchange->easy);
+    CURLMcode code = envm_curl()->multi_add_handle(engine->multi, exchange->easy);
 
     if (code != CURLM_OK) {
         exchange->transport = CURLE_FAILED_INIT;
-        snprintf(exchange->message, sizeof(exchange->message), "%s", curl_multi_strerror(code));
+        snprintf(exchange->message, sizeof(exchange->message), "%s",
+                 envm_curl()->multi_strerror(code));
         finish(engine, exchange);
         return;
     }
@@ -105,13 +106,14 @@ static void complete(struct envm_http_engine *engine, CURL *easy, CURLcode code)
     struct envm_http_exchange *exchange = NULL;
     long proxy_status = 0;
 
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&exchange);
-    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    envm_curl()->easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&exchange);
+    envm_curl()->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
     exchange->transport = (int)code;
     exchange->proxy_status = (unsigned)proxy_status;
     if (code != CURLE_OK && exchange->message[0] == '\0')
-        snprintf(exchange->message, sizeof(exchange->message), "%s", curl_easy_strerror(code));
-    curl_multi_remove_handle(engine->multi, easy);
+        snprintf(exchange->message, sizeof(exchange->message), "%s",
+                 envm_curl()->easy_strerror(code));
+    envm_curl()->multi_remove_handle(engine->multi, easy);
     unlink_running(engine, exchange);
     finish(engine, exchange);
 }
@@ -122,7 +124,7 @@ static bool collect(struct envm_http_engine *engine)
     CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(engine->multi, &left))) {
+    while ((message = envm_curl()->multi_info_read(engine->multi, &left))) {
         if (message->msg != CURLMSG_DONE)
             continue;
         complete(engine, message->easy_handle, message->data.result);
@@ -135,7 +137,7 @@ static void cancel_running(struct envm_http_engine *engine)
 {
     while (engine->running) {
         struct envm_http_exchange *exchange = engine->running;
-        curl_multi_remove_handle(engine->multi, exchange->easy);
+        envm_curl()->multi_remove_handle(engine->multi, exchange->easy);
         unlink_running(engine, exchange);
         exchange->cancelled = true;
         finish(engine, exchange);
@@ -179,13 +181,13 @@ static void *engine_main(void *argument)
             start(engine, taken);
             taken = next;
         }
-        curl_multi_perform(engine->multi, &running);
+        envm_curl()->multi_perform(engine->multi, &running);
         if (!collect(engine) && !stop)
-            curl_multi_poll(engine->multi, NULL, 0, engine->running_count ? POLL_MS : IDLE_MS,
-                            NULL);
+            envm_curl()->multi_poll(engine->multi, NULL, 0,
+                                    engine->running_count ? POLL_MS : IDLE_MS, NULL);
     }
     /* Here, where SIGPIPE is blocked: closing a TLS connection may write to a dead socket. */
-    curl_multi_cleanup(engine->multi);
+    envm_curl()->multi_cleanup(engine->multi);
     return NULL;
 }
 
@@ -208,10 +210,11 @@ enum envm_code envm_http_engine_start(const struct envm_http_options *options,
     struct envm_http_engine *engine;
     int error;
 
+    ENVM_TRY(envm_curl_load(err));
     pthread_once(&curl_once, init_curl);
     engine = envm_alloc_zero(1, sizeof(*engine));
     engine->options = *options;
-    engine->multi = curl_multi_init();
+    engine->multi = envm_curl()->multi_init();
     if (!engine->multi) {
         envm_free(engine);
         return envm_fail(err, ENVM_INTERNAL, "libcurl could not be set up");
@@ -220,7 +223,7 @@ enum envm_code envm_http_engine_start(const struct envm_http_options *options,
     error = start_thread(engine);
     if (error) {
         pthread_mutex_destroy(&engine->lock);
-        curl_multi_cleanup(engine->multi);
+        envm_curl()->multi_cleanup(engine->multi);
         envm_free(engine);
         return envm_fail_errno(err, error, "starting the download thread");
     }
@@ -233,7 +236,8 @@ static void tell(struct envm_http_engine *engine, bool stop)
     pthread_mutex_lock(&engine->lock);
     engine->cancel = true;
     engine->stop |= stop;
-    curl_multi_wakeup(engine->multi); /* under the lock: a stopping thread frees the handle */
+    envm_curl()->multi_wakeup(
+        engine->multi); /* under the lock: a stopping thread frees the handle */
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -258,7 +262,7 @@ static void enqueue_and_wait(struct envm_http_engine *engine, struct envm_http_e
     else
         engine->queue_first = exchange;
     engine->queue_last = exchange;
-    curl_multi_wakeup(engine->multi);
+    envm_curl()->multi_wakeup(engine->multi);
     while (!exchange->finished)
         pthread_cond_wait(&exchange->done, &engine->lock);
     pthread_mutex_unlock(&engine->lock);

@@ -4,7 +4,7 @@
  */
 #include "net/http.h"
 
-#include <curl/curl.h>
+#include "net/curl_library.h"
 
 #define FIELD_LENGTH_MAX 8192
 /* Answers without a body to keep (redirects, errors) may carry a page; it is dropped. */
@@ -101,12 +101,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 /* libcurl's setter is variadic: these give the values the types that it reads. */
 static void set_long(CURL *easy, CURLoption option, long value)
 {
-    curl_easy_setopt(easy, option, value);
+    envm_curl()->easy_setopt(easy, option, value);
 }
 
 static void set_text(CURL *easy, CURLoption option, const char *value)
 {
-    curl_easy_setopt(easy, option, value);
+    envm_curl()->easy_setopt(easy, option, value);
 }
 
 static void set_trust(CURL *easy, const struct envm_http_options *options)
@@ -139,9 +139,9 @@ static void set_limits(CURL *easy, const struct envm_http_exchange *exchange,
 
     /* The exact limit is checked once the status is known (see on_header): a redirect's page may
      * well be longer than the file it leads to. */
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
-                     (curl_off_t)(limit < INT64_MAX / 2 ? limit : INT64_MAX / 2) +
-                         DROPPED_BODY_MAX);
+    envm_curl()->easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
+                             (curl_off_t)(limit < INT64_MAX / 2 ? limit : INT64_MAX / 2) +
+                                 DROPPED_BODY_MAX);
     set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_timeout_ms);
     set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1024);
     set_long(easy, CURLOPT_LOW_SPEED_TIME, (long)options->low_speed_seconds);
@@ -153,10 +153,10 @@ static void set_authentication(CURL *easy, const struct envm_http_exchange *exch
     set_long(easy, CURLOPT_NETRC, CURL_NETRC_IGNORED);
     set_long(easy, CURLOPT_UNRESTRICTED_AUTH, 0);
     if (exchange->bearer) {
-        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (unsigned long)CURLAUTH_BEARER);
+        envm_curl()->easy_setopt(easy, CURLOPT_HTTPAUTH, (unsigned long)CURLAUTH_BEARER);
         set_text(easy, CURLOPT_XOAUTH2_BEARER, exchange->bearer);
     } else if (exchange->user) {
-        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (unsigned long)CURLAUTH_BASIC);
+        envm_curl()->easy_setopt(easy, CURLOPT_HTTPAUTH, (unsigned long)CURLAUTH_BASIC);
         set_text(easy, CURLOPT_USERNAME, exchange->user);
         set_text(easy, CURLOPT_PASSWORD, exchange->password);
     }
@@ -168,22 +168,22 @@ static bool set_headers(CURL *easy, struct envm_http_exchange *exchange)
     size_t max = sizeof(exchange->headers) / sizeof(exchange->headers[0]);
 
     for (size_t i = 0; i < max && exchange->headers[i]; i++) {
-        struct curl_slist *longer = curl_slist_append(lines, exchange->headers[i]);
+        struct curl_slist *longer = envm_curl()->slist_append(lines, exchange->headers[i]);
         if (!longer) {
-            curl_slist_free_all(lines);
+            envm_curl()->slist_free_all(lines);
             return false;
         }
         lines = longer;
     }
     exchange->header_lines = lines;
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
+    envm_curl()->easy_setopt(easy, CURLOPT_HTTPHEADER, lines);
     return true;
 }
 
 bool envm_http_exchange_open(struct envm_http_exchange *exchange,
                              const struct envm_http_options *options)
 {
-    CURL *easy = curl_easy_init();
+    CURL *easy = envm_curl()->easy_init();
     bool https = strncmp(exchange->url, "https:", 6) == 0;
 
     if (!easy)
@@ -205,12 +205,12 @@ bool envm_http_exchange_open(struct envm_http_exchange *exchange,
     set_long(easy, CURLOPT_PIPEWAIT, 1);
     set_long(easy, CURLOPT_HTTP_VERSION,
              exchange->http1_only ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, (void *)exchange);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, (void *)exchange);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)exchange);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->message);
+    envm_curl()->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    envm_curl()->easy_setopt(easy, CURLOPT_HEADERDATA, (void *)exchange);
+    envm_curl()->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    envm_curl()->easy_setopt(easy, CURLOPT_WRITEDATA, (void *)exchange);
+    envm_curl()->easy_setopt(easy, CURLOPT_PRIVATE, (void *)exchange);
+    envm_curl()->easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->message);
     set_trust(easy, options);
     set_limits(easy, exchange, options);
     set_authentication(easy, exchange);
@@ -219,8 +219,8 @@ bool envm_http_exchange_open(struct envm_http_exchange *exchange,
 
 void envm_http_exchange_close(struct envm_http_exchange *exchange)
 {
-    curl_easy_cleanup(exchange->easy);
-    curl_slist_free_all(exchange->header_lines);
+    envm_curl()->easy_cleanup(exchange->easy);
+    envm_curl()->slist_free_all(exchange->header_lines);
     exchange->easy = NULL;
     exchange->header_lines = NULL;
 }

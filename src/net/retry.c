@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/retry.h"
 
-#include <curl/curl.h>
+#include <string.h>
 #include <sys/random.h>
+#include <time.h>
+
+#include "net/curl_library.h"
 
 #define DATE_LENGTH_MAX 64
 
@@ -11,11 +14,13 @@ bool envm_http_date_parse(envm_str text, int64_t *ret_seconds)
     char buffer[DATE_LENGTH_MAX];
     time_t seconds;
 
+    if (envm_curl_load(NULL) != ENVM_OK)
+        return false;
     if (text.len == 0 || text.len >= sizeof(buffer) || memchr(text.ptr, '\0', text.len))
         return false;
     memcpy(buffer, text.ptr, text.len);
     buffer[text.len] = '\0';
-    seconds = curl_getdate(buffer, NULL);
+    seconds = envm_curl()->getdate(buffer, NULL);
     if (seconds == (time_t)-1)
         return false;
     *ret_seconds = (int64_t)seconds;

@@ -169,3 +169,14 @@ teardown() { teardown_world; }
     run_envm info
     expect_status 0
 }
+
+# Loading them takes longer than these commands run.
+@test "what needs no network and no archive loads neither library" {
+    nm -D "$(dirname "$ENVM")/libenvm.so" 2>/dev/null | grep -q " U curl_easy_init" && skip "libcurl is linked"
+    for command in --version "hook bash" "env list" info; do
+        # shellcheck disable=SC2086
+        LD_DEBUG=files "$ENVM" $command >/dev/null 2>"$WORLD/libraries"
+        grep -q "libcrypto" "$WORLD/libraries"
+        ! grep -E "lib(curl|archive)" "$WORLD/libraries"
+    done
+}
