@@ -89,8 +89,8 @@ const struct command envm_cmd_completion = {
     .usage = "bash | zsh | fish",
     .words = "bash zsh fish",
     .text = "Prints the script with which a shell completes commands, options, names of\n"
-            "environments, and files. `make install` puts it where the shells look; otherwise add\n"
-            "one of these lines to the start-up file of the shell.",
+            "environments, and files. An installed envm has put it where the shells look;\n"
+            "otherwise add one of these lines to the start-up file of the shell.",
     .examples = "  eval \"$(envm completion bash)\"                    ~/.bashrc\n"
                 "  eval \"$(envm completion zsh)\"                     ~/.zshrc, after compinit\n"
                 "  envm completion fish | source                     ~/.config/fish/config.fish",

@@ -155,6 +155,9 @@ static enum envm_code run_env(struct cli *cli, void *values, struct envm_error *
     if (strcmp(verb, "remove") == 0)
         return env_remove(cli, values, err);
     (void)envm_fail(err, ENVM_USAGE, "env knows list and remove, not \"%s\"", verb);
+    for (const struct command *const *command = envm_commands; *command; command++)
+        if (strcmp((*command)->name, verb) == 0)
+            return envm_error_hint(err, ENVM_USAGE, "there is `envm %s`", verb);
     return envm_error_hint(err, ENVM_USAGE, "for example: envm env list");
 }
 

@@ -35,12 +35,12 @@ const struct command *const envm_commands[] = {
     &envm_cmd_search,
     &envm_cmd_tree,
     &envm_cmd_why,
+    &envm_cmd_info,
     &envm_cmd_verify,
     &envm_cmd_repair,
     &envm_cmd_env,
     &envm_cmd_cache,
     &envm_cmd_clean,
-    &envm_cmd_info,
     &envm_cmd_completion,
     &envm_cmd_plumbing,
     &envm_cmd_version,
@@ -277,9 +277,32 @@ static enum envm_code run_command(struct cli *cli, int argc, char **argv, struct
     return code;
 }
 
+/* What other programs call it. */
+static const char *known_elsewhere(const char *name)
+{
+    static const char *const rows[][2] = {
+        {"uninstall", "remove"}, {"rm", "remove"},         {"delete", "env remove"},
+        {"upgrade", "update"},   {"ls", "list"},           {"freeze", "lock"},
+        {"exec", "run"},         {"depends", "tree"},      {"deps", "tree"},
+        {"repoquery", "search"}, {"whoneeds", "why"},      {"envs", "env list"},
+        {"new", "create"},       {"shell", "activate"},    {"init", "hook"},
+        {"check", "verify"},     {"cache-clean", "clean"}, {"doctor", "verify"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char first[16];
+
+        if (strcmp(rows[i][0], name) != 0)
+            continue;
+        snprintf(first, sizeof(first), "%.*s", (int)strcspn(rows[i][1], " "), rows[i][1]);
+        return find_command(first) ? rows[i][1] : NULL;
+    }
+    return NULL;
+}
+
 static enum envm_code no_command(struct cli *cli, const char *name, struct envm_error *err)
 {
-    struct suggestion suggestion = {.word = name};
+    struct suggestion suggestion = {.word = name, .nearest = known_elsewhere(name)};
 
     cli->common.json = asks_for_json(cli);
     if (cli->common.json)
@@ -296,9 +319,16 @@ static enum envm_code no_command(struct cli *cli, const char *name, struct envm_
     return envm_error_hint(err, ENVM_USAGE, "`envm --help` lists the commands");
 }
 
+/* conda's `env create` is a command of its own here. */
+static bool is_env_create(const struct cli *cli)
+{
+    return cli->argc > 2 && strcmp(cli->argv[1], "env") == 0 && strcmp(cli->argv[2], "create") == 0;
+}
+
 static enum envm_code dispatch(struct cli *cli, struct envm_error *err)
 {
     const char *name = cli->argc > 1 ? cli->argv[1] : "--help";
+    int shift = is_env_create(cli) ? 2 : 1;
 
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         const char *about = cli->argc > 2 && cli->argv[2][0] != '-' ? cli->argv[2] : NULL;
@@ -311,10 +341,10 @@ static enum envm_code dispatch(struct cli *cli, struct envm_error *err)
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         name = "version";
-    cli->command = find_command(name);
+    cli->command = find_command(shift == 2 ? cli->argv[2] : name);
     if (!cli->command)
         return no_command(cli, name, err);
-    return run_command(cli, cli->argc - 1, cli->argv + 1, err);
+    return run_command(cli, cli->argc - shift, cli->argv + shift, err);
 }
 
 int main(int argc, char **argv)

@@ -7,8 +7,11 @@ teardown() { teardown_world; }
 
 @test "version and help" {
     [ "$(envm --version)" = "envm 0.1.0" ]
-    envm --help | grep -q "envm create -n science -f env.yaml"
-    for command in create sync lock run activate deactivate hook list search tree why completion verify env info plumbing version; do
+    envm --help | grep -q "envm create -n science python=3.12 numpy"
+    [ "$(envm)" = "$(envm --help)" ]
+    [ "$(envm help tree)" = "$(envm tree --help)" ]
+    [ -z "$(LC_ALL=C "$ENVM" tree --help | LC_ALL=C tr -d '\0-\177')" ]
+    for command in $(envm --help | sed -n "s/^  \([a-z]\{1,12\}\)  .*/\1/p"); do
         envm "$command" --help | grep -q "^examples:"
     done
 }
@@ -110,6 +113,9 @@ teardown() { teardown_world; }
     run_envm create -f env.yaml --offline
     expect_status 0
     [ "$(envm run -n x sh -c 'echo $A')" = b ]
+    run_envm env create -n y -f env.yaml --offline
+    expect_status 0
+    [ -d "$ENVM_ROOT/envs/y/conda-meta" ]
     printf 'dependencies:\n  - a\n  b\n' >bad.yaml
     run_envm create -n x -f bad.yaml
     expect_status 6
@@ -146,6 +152,12 @@ teardown() { teardown_world; }
     expect_error "did you mean --override-channels?"
     run_envm create --no-such-option
     expect_error "envm create --help"
+    run_envm whoneeds x
+    expect_status 2
+    expect_error 'did you mean `envm why`?'
+    run_envm env tree
+    expect_status 2
+    expect_error 'there is `envm tree`'
     run_envm help lits
     expect_status 2
     expect_error 'did you mean `envm list`?'
