@@ -11,9 +11,11 @@
 #include "lock/lockfile_explicit.h"
 #include "prefix/prefix_record.h"
 #include "sys/fs.h"
+#include "sys/fs_lock.h"
 #include "sys/fs_tree.h"
 
 #define REGISTRY_SIZE_MAX ((size_t)4 << 20)
+#define REGISTRY_LOCK_TIMEOUT_MS 10000
 
 enum envm_code envm_target_prefix(struct envm_context *context, struct envm_arena *arena,
                                   const struct envm_target *target, envm_str *ret_prefix,
@@ -161,60 +163,72 @@ struct envm_str_list envm_registry_read(struct envm_context *context, struct env
     return (struct envm_str_list){items, count};
 }
 
-static void registry_write(struct envm_context *context, struct envm_arena *arena,
-                           struct envm_str_list list)
+/* Two envm at a time would lose a line that the other one writes. Other tools know no lock: a line
+ * is appended in one piece, as conda does, and only a removal writes the file anew. */
+static enum envm_code lock_registry(struct envm_context *context, struct envm_arena *arena,
+                                    envm_str path, struct envm_fs_lock *ret_lock,
+                                    struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
-    ENVM_CLEANUP(envm_error) struct envm_error err = {0};
     ENVM_CLEANUP(envm_fd) int fd = -1;
-    envm_str path = registry_path(context, arena);
     const char *directory =
         envm_cstr(arena, envm_str_n(path.ptr, path.len - strlen("/environments.txt")));
 
-    for (size_t i = 0; i < list.count; i++) {
-        envm_buf_add_str(&text, list.items[i]);
-        envm_buf_add_byte(&text, '\n');
-    }
-    if (envm_fs_make_root(directory, 0755, &fd, &err) != ENVM_OK ||
-        envm_fs_write_user_file(path.ptr, envm_buf_str(&text), &err) != ENVM_OK)
-        envm_sink_log(&context->sink, ENVM_LOG_DEBUG, "the list of environments: %s", err.text);
+    ENVM_TRY(envm_fs_make_root(directory, 0755, &fd, err));
+    return envm_fs_lock_take(fd, ENVM_RELPATH(".environments.txt.lock"), true,
+                             REGISTRY_LOCK_TIMEOUT_MS, &context->sink, ret_lock, err);
 }
 
-static struct envm_str_list without(struct envm_arena *arena, struct envm_str_list list,
-                                    envm_str prefix)
+static bool holds_line(struct envm_str_list list, envm_str prefix)
 {
-    envm_str *items = envm_arena_new_array(arena, envm_str, list.count + 1);
-    size_t count = 0;
+    for (size_t i = 0; i < list.count; i++)
+        if (envm_str_equal(list.items[i], prefix))
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < list.count; i++) {
-        if (!envm_str_equal(list.items[i], prefix))
-            items[count++] = list.items[i];
+/* Lines that are not understood are somebody's all the same. */
+static enum envm_code remove_line(envm_str path, envm_str prefix, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf old = envm_buf_limit(REGISTRY_SIZE_MAX);
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    envm_str rest;
+    envm_str line;
+
+    ENVM_TRY(envm_fs_read_user_file(path.ptr, &old, err));
+    rest = envm_buf_str(&old);
+    while (envm_str_split_next(&rest, '\n', &line)) {
+        if ((line.len == 0 && !rest.ptr) || envm_str_equal(envm_str_trim(line), prefix))
+            continue;
+        envm_buf_add_str(&text, line);
+        envm_buf_add_byte(&text, '\n');
     }
-    return (struct envm_str_list){items, count};
+    return envm_fs_write_user_file(path.ptr, envm_buf_str(&text), err);
+}
+
+static void change_registry(struct envm_context *context, envm_str prefix, bool listed)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_error) struct envm_error err = {0};
+    ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
+    envm_str path = registry_path(context, &arena);
+    enum envm_code code;
+
+    if (path.len == 0 || holds_line(envm_registry_read(context, &arena), prefix) == listed)
+        return;
+    code = lock_registry(context, &arena, path, &lock, &err);
+    if (code == ENVM_OK && holds_line(envm_registry_read(context, &arena), prefix) != listed)
+        code = listed ? envm_fs_append_user_line(path.ptr, prefix, &err)
+                      : remove_line(path, prefix, &err);
+    if (code != ENVM_OK)
+        envm_sink_log(&context->sink, ENVM_LOG_DEBUG, "the list of environments: %s", err.text);
 }
 
 void envm_registry_add(struct envm_context *context, envm_str prefix)
 {
-    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
-    struct envm_str_list old = envm_registry_read(context, &arena);
-    struct envm_str_list list = without(&arena, old, prefix);
-    envm_str *items;
-
-    if (registry_path(context, &arena).len == 0 || list.count < old.count)
-        return;
-    items = envm_arena_new_array(&arena, envm_str, list.count + 1);
-    for (size_t i = 0; i < list.count; i++)
-        items[i] = list.items[i];
-    items[list.count] = prefix;
-    registry_write(context, &arena, (struct envm_str_list){items, list.count + 1});
+    change_registry(context, prefix, true);
 }
 
 void envm_registry_remove(struct envm_context *context, envm_str prefix)
 {
-    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
-    struct envm_str_list old = envm_registry_read(context, &arena);
-    struct envm_str_list list = without(&arena, old, prefix);
-
-    if (list.count < old.count)
-        registry_write(context, &arena, list);
+    change_registry(context, prefix, false);
 }

@@ -7,6 +7,7 @@
 #include "sys/clock.h"
 #include "sys/fs_atomic.h"
 #include "sys/fs_sweep.h"
+#include "sys/fs_sync.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
 
@@ -31,7 +32,7 @@ static void release_work(struct work *work)
 ENVM_DEFINE_CLEANUP(work, struct work, release_work)
 
 enum envm_code envm_package_save_manifest(struct envm_store *store, struct envm_relpath path,
-                                          const struct envm_manifest *manifest,
+                                          const struct envm_manifest *manifest, mode_t mode,
                                           struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(ENVM_MANIFEST_MAX);
@@ -39,7 +40,8 @@ enum envm_code envm_package_save_manifest(struct envm_store *store, struct envm_
     envm_manifest_write(manifest, &text);
     if (text.overflowed)
         return envm_fail(err, ENVM_MALFORMED, "the package's list of files is too long");
-    return envm_fs_write_atomic(store->pkgs_fd, path, envm_buf_str(&text), 0644, false, err);
+    return envm_fs_write_atomic(store->pkgs_fd, path, envm_buf_str(&text), mode,
+                                store->config.full_sync, err);
 }
 
 void envm_package_fill_entry(struct envm_store_entry *entry, const struct envm_manifest *manifest)
@@ -121,6 +123,7 @@ static enum envm_code unpack(struct envm_store *store, const struct envm_package
     manifest->md5 = archive->md5;
     manifest->archive_size = archive->size;
     manifest->url = record->url;
+    manifest->boot = store->boot_id;
     manifest->checked = envm_clock_now();
     collect_others(&entry->arena, &writer, manifest);
     return ENVM_OK;
@@ -149,11 +152,26 @@ static enum envm_code publish_once(struct envm_store *store, struct work *work,
     ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->tree, &kind, NULL, err));
     if (kind != ENVM_FS_ABSENT)
         return ENVM_OK;
-    ENVM_TRY(envm_package_save_manifest(store, place->manifest, manifest, err));
+    ENVM_TRY(envm_package_save_manifest(
+        store, place->manifest, manifest,
+        store->config.full_sync ? ENVM_MANIFEST_MODE_SYNCED : ENVM_MANIFEST_MODE, err));
     ENVM_TRY(
         envm_fs_rename_new(store->run_fd, work->path, store->pkgs_fd, place->tree, &existed, err));
     work->made = existed;
+    if (!store->config.full_sync)
+        envm_store_note_unsynced(store, &manifest->sha256);
     return ENVM_OK;
+}
+
+/* The name of the new package, and of a new shard. */
+static enum envm_code sync_names(struct envm_store *store, const struct envm_store_place *place,
+                                 struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    ENVM_TRY(envm_fs_open_dir(store->pkgs_fd, place->shard, &fd, err));
+    ENVM_TRY(envm_fs_sync_fd(fd, place->shard.s.ptr, err));
+    return envm_fs_sync_fd(store->pkgs_fd, "the package cache", err);
 }
 
 /* Somebody else may publish the same package at the same time: then theirs is taken, and ours goes
@@ -170,7 +188,7 @@ static enum envm_code publish(struct envm_store *store, struct work *work,
     for (int i = 0; i < PUBLISH_TRIES; i++) {
         ENVM_TRY(publish_once(store, work, &place, manifest, err));
         if (!work->made)
-            return ENVM_OK;
+            return store->config.full_sync ? sync_names(store, &place, err) : ENVM_OK;
         /* What is there is either good, or found bad and removed. */
         ENVM_TRY(envm_store_find(store, &manifest->sha256, ret_theirs, ret_is_theirs, err));
         if (*ret_is_theirs)
@@ -193,6 +211,8 @@ static enum envm_code extract(struct envm_store *store, const struct envm_packag
     work.made = true;
     ENVM_TRY(envm_fs_open_dir(store->run_fd, work.path, &entry.dirfd, err));
     ENVM_TRY(unpack(store, record, archive, &entry, &manifest, err));
+    if (store->config.full_sync)
+        ENVM_TRY(envm_fs_sync_tree(entry.dirfd, work.path.s.ptr, err));
     ENVM_TRY(publish(store, &work, &manifest, ret_entry, &is_theirs, err));
     if (is_theirs)
         return ENVM_OK;

@@ -15,9 +15,10 @@ enum envm_code envm_package_extract(struct envm_store *store,
                                     const struct envm_store_archive *archive,
                                     struct envm_store_entry *ret_entry, struct envm_error *err);
 
-/* The manifest of an entry, written atomically. */
+/* The manifest of an entry, written atomically; ENVM_MANIFEST_MODE or …_SYNCED (then the file and
+ * its directory are synced too). */
 enum envm_code envm_package_save_manifest(struct envm_store *store, struct envm_relpath path,
-                                          const struct envm_manifest *manifest,
+                                          const struct envm_manifest *manifest, mode_t mode,
                                           struct envm_error *err);
 
 /* Moves what a manifest says into an entry whose arena it lives in. */

@@ -74,6 +74,7 @@ static enum envm_code load(const struct envm_store_view *view, const struct envm
                            struct envm_store_look *look, struct envm_error *err)
 {
     enum envm_fs_kind tree = ENVM_FS_ABSENT, manifest = ENVM_FS_ABSENT;
+    struct stat st;
 
     ENVM_TRY(envm_fs_stat(view->pkgs_fd, place->tree, &tree, NULL, err));
     look->found = tree != ENVM_FS_ABSENT;
@@ -84,18 +85,29 @@ static enum envm_code load(const struct envm_store_view *view, const struct envm
         return ENVM_OK;
     }
     ENVM_TRY(open_tree(view, place, entry, look, err));
-    ENVM_TRY(envm_fs_stat(view->pkgs_fd, place->manifest, &manifest, NULL, err));
+    ENVM_TRY(envm_fs_stat(view->pkgs_fd, place->manifest, &manifest, &st, err));
+    look->unsynced = manifest == ENVM_FS_FILE && (st.st_mode & S_IWUSR) != 0;
     if (manifest == ENVM_FS_FILE)
         return read_manifest(view, place, sha256, entry, look, err);
     add_fault(look, &entry->arena, ENVM_STR("it has no manifest"));
     return ENVM_OK;
 }
 
-/* A clock that was set back makes no entry old. */
-static bool is_due(const struct envm_store_view *view, const struct envm_manifest *manifest)
+/* Written before the last start of the system, and perhaps not to its end. */
+static bool is_doubtful(const struct envm_store_view *view, const struct envm_store_look *look)
 {
-    return view->read_all || (view->layer.len == 0 &&
-                              envm_clock_now() - manifest->checked >= ENVM_STORE_RECHECK_SECONDS);
+    return look->unsynced && view->store->boot_id.len > 0 &&
+           !envm_str_equal(look->manifest.boot, view->store->boot_id);
+}
+
+/* A clock that was set back makes no entry old. */
+static bool is_due(const struct envm_store_view *view, const struct envm_store_look *look)
+{
+    const struct envm_manifest *manifest = &look->manifest;
+
+    return view->read_all || is_doubtful(view, look) ||
+           (view->layer.len == 0 &&
+            envm_clock_now() - manifest->checked >= ENVM_STORE_RECHECK_SECONDS);
 }
 
 enum envm_code envm_store_look_at(const struct envm_store_view *view,
@@ -110,12 +122,15 @@ enum envm_code envm_store_look_at(const struct envm_store_view *view,
     if (look.has_manifest && look.check.fault_count == 0) {
         const struct envm_check_request request = {.root_fd = entry->dirfd,
                                                    .manifest = &look.manifest,
-                                                   .read_all = is_due(view, &look.manifest),
+                                                   .read_all = is_due(view, &look),
                                                    .read_only = view->read_only};
 
         ENVM_TRY(envm_package_check(&entry->arena, &request, &look.check, err));
     }
     if (look.check.complete && look.check.fault_count == 0) {
+        /* What was read after a start of the system had come from the disk. */
+        if (is_doubtful(view, &look))
+            look.unsynced = false;
         look.manifest.checked = envm_clock_now();
         look.check.refreshed = true;
     }
@@ -153,7 +168,9 @@ static void save_manifest(struct envm_store *store, const struct envm_store_plac
     if (envm_fs_stat(store->pkgs_fd, place->manifest, &kind, &old, NULL) != ENVM_OK ||
         kind != ENVM_FS_FILE)
         return;
-    if (envm_package_save_manifest(store, place->manifest, &look->manifest, &fault) != ENVM_OK)
+    if (envm_package_save_manifest(store, place->manifest, &look->manifest,
+                                   look->unsynced ? ENVM_MANIFEST_MODE : ENVM_MANIFEST_MODE_SYNCED,
+                                   &fault) != ENVM_OK)
         envm_sink_log(store->config.sink, ENVM_LOG_DEBUG, "package cache: %s", fault.text);
     else if (envm_fs_open_read(store->pkgs_fd, place->manifest, &fd, NULL) == ENVM_OK)
         (void)futimens(fd, (struct timespec[]){old.st_mtim, old.st_mtim});
@@ -258,6 +275,8 @@ static enum envm_code find_own(struct envm_store *store, const struct envm_store
         ENVM_TRY(look_again(view, place, sha256, entry, look, err));
     if (look->found) {
         note_use(store, place);
+        if (look->unsynced)
+            envm_store_note_unsynced(store, sha256);
     } else if (was_found && look->check.fault_count > 0) {
         struct envm_store_damage damage =
             envm_store_damage_of(&entry->arena, sha256, look, ENVM_STR(""));

@@ -13,6 +13,7 @@
 struct envm_store_look {
     bool found;                    /* something is there, good or bad */
     bool has_manifest;             /* it could be read */
+    bool unsynced;                 /* no sync is known to have followed its extraction */
     struct envm_manifest manifest; /* then this is it */
     struct envm_check_result check;
 };

@@ -60,7 +60,7 @@ static void add_index(struct envm_buf *out, const struct envm_package_record *in
     envm_buf_add_byte(out, '\n');
 }
 
-/* A URL is only told for people and for repairs: one that would break the form is left out. */
+/* What would break the form of the manifest is left out. */
 static bool is_one_field(envm_str text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -82,6 +82,8 @@ void envm_manifest_write(const struct envm_manifest *manifest, struct envm_buf *
     envm_buf_printf(out, "digest\t%s\nnoarch\t%s\n", envm_sha256_hex(&contents->digest).text,
                     noarch_names[contents->noarch]);
     envm_buf_printf(out, "checked\t%lld\n", (long long)manifest->checked);
+    if (is_one_field(manifest->boot))
+        envm_buf_printf(out, "boot\t%.*s\n", ENVM_STR_ARGS(manifest->boot));
     if (is_one_field(manifest->url))
         envm_buf_printf(out, "url\t%.*s\n", ENVM_STR_ARGS(manifest->url));
     add_index(out, manifest->index);
@@ -266,6 +268,8 @@ static bool read_line(struct reading *reading, envm_str line)
         return read_archive_line(manifest, rest);
     else if (envm_str_equal_c(key, "checked"))
         return parse_time(rest, &manifest->checked);
+    else if (envm_str_equal_c(key, "boot"))
+        manifest->boot = envm_arena_str(reading->arena, rest);
     else if (envm_str_equal_c(key, "url"))
         manifest->url = envm_arena_str(reading->arena, rest);
     else if (envm_str_equal_c(key, "digest"))

@@ -20,6 +20,7 @@ struct envm_manifest {
     struct envm_md5 md5;
     uint64_t archive_size;
     envm_str url;    /* where the archive came from, without credentials; "" when not known */
+    envm_str boot;   /* boot id of the system that wrote the tree; see store_layout.h */
     int64_t checked; /* when every byte of the tree was last read, seconds since the epoch */
     struct envm_package_record *index; /* info/index.json */
     struct envm_package_contents contents;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/package_store.h"
 
+#include <sys/stat.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 #include "store/package_extract.h"
 #include "store/package_find.h"
 #include "store/package_info.h"
+#include "sys/fs_sync.h"
 
 enum envm_code envm_store_new(const struct envm_store_config *config, struct envm_store **ret_store,
                               struct envm_error *err)
@@ -117,7 +120,55 @@ enum envm_code envm_store_get(struct envm_store *store, const struct envm_packag
     return archive ? envm_store_extract(store, record, archive, ret_entry, err) : ENVM_OK;
 }
 
+/* Now it is known that they are on disk; that a manifest could not be marked costs a reading. */
+static void mark_synced(struct envm_store *store, const struct envm_sha256 *sha256)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct envm_store_place place = envm_store_place_of(&arena, sha256);
+
+    if (envm_fs_open_read(store->pkgs_fd, place.manifest, &fd, NULL) == ENVM_OK &&
+        fchmod(fd, ENVM_MANIFEST_MODE_SYNCED) != 0)
+        envm_sink_log(store->config.sink, ENVM_LOG_DEBUG, "cannot mark %s as synced",
+                      place.manifest.s.ptr);
+}
+
+/* A package that was cached before, perhaps without a sync. */
+static enum envm_code sync_entry(struct envm_store *store, const struct envm_sha256 *sha256,
+                                 struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    ENVM_CLEANUP(envm_fd) int shard_fd = -1;
+    struct envm_store_place place = envm_store_place_of(&arena, sha256);
+
+    ENVM_TRY(envm_fs_open_dir(store->pkgs_fd, place.tree, &fd, err));
+    ENVM_TRY(envm_fs_sync_tree(fd, place.tree.s.ptr, err));
+    envm_close_fd(&fd);
+    ENVM_TRY(envm_fs_open_read(store->pkgs_fd, place.manifest, &fd, err));
+    ENVM_TRY(envm_fs_sync_fd(fd, place.manifest.s.ptr, err));
+    ENVM_TRY(envm_fs_open_dir(store->pkgs_fd, place.shard, &shard_fd, err));
+    return envm_fs_sync_fd(shard_fd, place.shard.s.ptr, err);
+}
+
+static enum envm_code sync_entries(struct envm_store *store, struct envm_error *err)
+{
+    for (size_t i = 0; i < store->unsynced.count; i++)
+        ENVM_TRY(sync_entry(store, &store->unsynced.items[i], err));
+    return envm_fs_sync_fd(store->pkgs_fd, "the package cache", err);
+}
+
+/* The workers have come to their end when this is called, so the list does not grow. */
 enum envm_code envm_store_sync(struct envm_store *store, struct envm_error *err)
 {
-    return envm_fs_sync_all(store->pkgs_fd, "the package cache", err);
+    if (store->config.full_sync)
+        ENVM_TRY(sync_entries(store, err));
+    else
+        ENVM_TRY(envm_fs_sync_all(store->pkgs_fd, "the package cache", err));
+    pthread_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->unsynced.count; i++)
+        mark_synced(store, &store->unsynced.items[i]);
+    store->unsynced.count = 0;
+    pthread_mutex_unlock(&store->mutex);
+    return ENVM_OK;
 }

@@ -117,7 +117,9 @@ enum envm_code envm_store_extract(struct envm_store *store,
                                   struct envm_store_entry *ret_entry, struct envm_error *err);
 void envm_store_archive_free(struct envm_store_archive *archive);
 
-/* One syncfs of the cache's file system: after it, what was published survives a power cut. */
+/* One syncfs of the cache's file system: after it, the packages that this store gave out survive a
+ * power cut, and are marked so (in full_sync each one was synced by itself: nothing is left to do
+ * but for those that were cached before). */
 enum envm_code envm_store_sync(struct envm_store *store, struct envm_error *err);
 
 #endif

@@ -176,11 +176,22 @@ static enum envm_code open_layers(struct envm_store *store, struct envm_error *e
     return ENVM_OK;
 }
 
+static envm_str boot_id(struct envm_arena *arena)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(128);
+
+    if (envm_fs_read_user_file("/proc/sys/kernel/random/boot_id", &text, NULL) != ENVM_OK)
+        return (envm_str){0};
+    return envm_arena_str(arena, envm_str_trim(envm_buf_str(&text)));
+}
+
 enum envm_code envm_store_layout_open(struct envm_store *store, struct envm_error *err)
 {
     struct stat st;
 
     store->pkgs_fd = store->tmp_fd = store->run_fd = store->run_lock.fd = -1;
+    pthread_mutex_init(&store->mutex, NULL);
+    store->boot_id = boot_id(&store->arena);
     ENVM_TRY(check_owner(store, store->config.cache_fd, err));
     if (store->config.shared && fstat(store->config.cache_fd, &st) == 0)
         store->share_mode = st.st_mode & (S_ISGID | S_IWGRP | S_IWOTH);
@@ -206,7 +217,16 @@ void envm_store_layout_close(struct envm_store *store)
     envm_close_fd(&store->pkgs_fd);
     for (size_t i = 0; store->layer_fds && i < store->config.layer_count; i++)
         envm_close_fd(&store->layer_fds[i]);
+    envm_vec_release(&store->unsynced);
+    pthread_mutex_destroy(&store->mutex);
     envm_arena_release(&store->arena);
+}
+
+void envm_store_note_unsynced(struct envm_store *store, const struct envm_sha256 *sha256)
+{
+    pthread_mutex_lock(&store->mutex);
+    envm_vec_push(&store->unsynced, *sha256);
+    pthread_mutex_unlock(&store->mutex);
 }
 
 /* --- alone ---------------------------------------------------------------------------------- */

@@ -11,8 +11,18 @@
 #ifndef ENVM_STORE_STORE_LAYOUT_H
 #define ENVM_STORE_STORE_LAYOUT_H
 
+#include <pthread.h>
+
+#include "base/vec.h"
 #include "store/package_store.h"
 #include "sys/fs_lock.h"
+
+/* A tree that was published and not synced may have lost bytes in a power cut that stat does not
+ * tell. So the manifest names the boot of the system that wrote it, and is writable (0644) until a
+ * sync is known to have followed; a package with a writable manifest of another boot is read as a
+ * whole before it is used. */
+#define ENVM_MANIFEST_MODE 0644
+#define ENVM_MANIFEST_MODE_SYNCED 0444
 
 struct envm_store {
     struct envm_store_config config;
@@ -23,8 +33,14 @@ struct envm_store {
     int run_fd;                   /* tmp/run-<random>, this process's own */
     struct envm_relpath run;      /* its name in tmp */
     struct envm_fs_lock run_lock; /* held while the process lives */
+    envm_str boot_id;             /* "": the system does not tell */
     struct envm_arena arena;
+    pthread_mutex_t mutex;                 /* for what follows */
+    ENVM_VEC(struct envm_sha256) unsynced; /* packages in use that the next sync is for */
 };
+
+/* Takes note that a package waits for a sync. Thread-safe. */
+void envm_store_note_unsynced(struct envm_store *store, const struct envm_sha256 *sha256);
 
 /* Checks the owner, makes the directories, sweeps. `store` is zeroed but for config; on failure it
  * can be closed. */

@@ -34,6 +34,9 @@ enum envm_code envm_fs_read_user_file(const char *path, struct envm_buf *buf,
 /* Replaces a user's file atomically (temporary beside it, fsync, rename; keeps the mode of an
  * existing file, follows a symlink at the last component). */
 enum envm_code envm_fs_write_user_file(const char *path, envm_str content, struct envm_error *err);
+/* Appends a line (without its line break) to a user's file, which is made when absent. It is one
+ * write in append mode, so that it does not harm what others append at the same time. */
+enum envm_code envm_fs_append_user_line(const char *path, envm_str line, struct envm_error *err);
 /* Absolute, lexically cleaned (no ".", "..", "//", trailing slash); symlinks of existing parents
  * are resolved. The result is NUL-terminated. */
 enum envm_code envm_fs_absolute(struct envm_arena *arena, const char *path, envm_str *ret_path,

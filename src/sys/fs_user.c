@@ -316,3 +316,26 @@ enum envm_code envm_fs_write_user_file(const char *path, envm_str content, struc
     return replace_in(dirfd, slash == SIZE_MAX ? real : real + slash + 1, path, content,
                       exists ? &old : NULL, err);
 }
+
+/* True when the file has text whose last line was not ended. */
+static bool ends_within_line(int fd)
+{
+    char last = '\n';
+    off_t end = lseek(fd, 0, SEEK_END);
+
+    return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
+enum envm_code envm_fs_append_user_line(const char *path, envm_str line, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    ENVM_CLEANUP(envm_fd) int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+
+    if (fd < 0)
+        return envm_fs_fail_user(err, errno, "opening", path);
+    if (ends_within_line(fd))
+        envm_buf_add_byte(&text, '\n');
+    envm_buf_add_str(&text, line);
+    envm_buf_add_byte(&text, '\n');
+    return envm_fs_write_fd(fd, path, envm_buf_str(&text), err);
+}

@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "prefix/prefix_guard.h"
 #include "sys/fs_sweep.h"
+#include "sys/fs_sync.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
 
@@ -264,14 +265,16 @@ enum envm_code envm_target_publish(struct envm_target *target, enum envm_durabil
 {
     if (fchmod(target->staging_fd, target->directory_mode) != 0)
         return envm_fail_errno(err, errno, "setting the mode of '%s'", target->prefix.ptr);
-    if (durability != ENVM_DURABILITY_NONE)
+    if (durability == ENVM_DURABILITY_FULL)
+        ENVM_TRY(envm_fs_sync_tree(target->staging_fd, target->prefix.ptr, err));
+    else if (durability == ENVM_DURABILITY_BATCH)
         ENVM_TRY(envm_fs_sync_all(target->staging_fd, target->prefix.ptr, err));
     ENVM_TRY(put_in_place(target, err));
     target->published = true;
     if (durability != ENVM_DURABILITY_NONE)
         ENVM_TRY(envm_fs_sync_fd(target->parent_fd, target->prefix.ptr, err));
-    if (durability == ENVM_DURABILITY_FULL)
-        ENVM_TRY(envm_fs_sync_all(target->staging_fd, target->prefix.ptr, err));
+    if (durability == ENVM_DURABILITY_FULL && target->made_parents > 0)
+        ENVM_TRY(envm_fs_sync_all(target->parent_fd, target->prefix.ptr, err));
     if (target->replaces) {
         ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
 

@@ -198,3 +198,25 @@ PYTHON
     run_envm create -n one -c "$WORLD/channel" --override-channels lib
     expect_status 4
 }
+
+@test "the list of environments loses no line" {
+    mkdir "$HOME/.conda"
+    printf '# a note\nC:\\elsewhere\n/not/ended' >"$HOME/.conda/environments.txt"
+    create first lib
+    for i in 1 2 3 4 5 6 7 8; do
+        ("$ENVM" create -q -p "$WORLD/env$i" -c "$WORLD/channel" --override-channels lib) 3>&- &
+        PIDS+=($!)
+    done
+    wait "${PIDS[@]}"
+    PIDS=()
+    for i in 1 2 3 4; do
+        ("$ENVM" env remove -q -p "$WORLD/env$i") 3>&- &
+        PIDS+=($!)
+    done
+    create last lib
+    wait "${PIDS[@]}"
+    PIDS=()
+    sort "$HOME/.conda/environments.txt" >"$WORLD/found"
+    printf '%s\n' '# a note' 'C:\elsewhere' /not/ended "$ENVM_ROOT/envs/first" "$ENVM_ROOT/envs/last" \
+        "$WORLD"/env{5,6,7,8} | sort | diff - "$WORLD/found"
+}

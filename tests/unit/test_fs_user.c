@@ -233,6 +233,21 @@ static void writing_in_the_current_directory(void **state)
     scratch_drop(&dir);
 }
 
+static void appending_a_line(void **state)
+{
+    struct scratch dir = scratch_make();
+
+    (void)state;
+    OK(envm_fs_append_user_line(in(&dir, "list"), ENVM_STR("one"), &err));
+    OK(envm_fs_append_user_line(in(&dir, "list"), ENVM_STR("two"), &err));
+    scratch_holds(&dir, "list", "one\ntwo\n");
+    scratch_write(&dir, "open", "not ended");
+    OK(envm_fs_append_user_line(in(&dir, "open"), ENVM_STR("next"), &err));
+    scratch_holds(&dir, "open", "not ended\nnext\n");
+    FAILS(ENVM_IO, envm_fs_append_user_line(in(&dir, "none/list"), ENVM_STR("x"), &err));
+    scratch_drop(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +261,7 @@ int main(void)
         cmocka_unit_test(writing_files),
         cmocka_unit_test(writing_through_links),
         cmocka_unit_test(writing_in_the_current_directory),
+        cmocka_unit_test(appending_a_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,6 +134,7 @@ static void edit_manifest(const char *path, const char *line)
     ssize_t len = read(fd, text, sizeof(text) - 1);
     const char *key = strchr(line, '\t');
     struct envm_sha256 sum;
+    struct stat st;
     char *at, *end, start[32];
     int written;
 
@@ -148,7 +149,8 @@ static void edit_manifest(const char *path, const char *line)
     sum = envm_sha256_of(envm_str_n(out, (size_t)written));
     written += snprintf(out + written, sizeof(out) - (size_t)written, "sha256\t%s\n",
                         envm_sha256_hex(&sum).text);
-    fd = openat(world.dir.fd, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_true(fstatat(world.dir.fd, path, &st, 0) == 0 && unlinkat(world.dir.fd, path, 0) == 0);
+    fd = openat(world.dir.fd, path, O_WRONLY | O_CREAT | O_CLOEXEC, st.st_mode & 0777);
     assert_int_equal(write(fd, out, (size_t)written), written);
     close(fd);
 }
@@ -214,6 +216,51 @@ static void whoever_holds_damaged_files_is_told(void **state)
     assert_int_equal(heard.faults, 1);
     assert_int_equal(heard.links, 2);
     assert_string_equal(heard.layer, "");
+}
+
+static mode_t manifest_mode(const struct envm_package_record *record)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(world.dir.fd, in_cache("cache", record, ".manifest"), &st, 0), 0);
+    return st.st_mode & 0777;
+}
+
+static void what_was_not_synced_is_read_after_a_restart(void **state)
+{
+    (void)state;
+    expect(&demo, false);
+    expect(&other, false);
+    assert_int_equal(manifest_mode(&demo), 0644);
+    rot(in_cache("cache", &demo, "/lib/more"));
+    expect(&demo, true);
+    edit_manifest(in_cache("cache", &demo, ".manifest"), "boot\tanother");
+    expect(&demo, false);
+    assert_int_equal(world.warnings, 1);
+    /* What is right is on disk: it is not read at every start. */
+    edit_manifest(in_cache("cache", &other, ".manifest"), "boot\tanother");
+    expect(&other, true);
+    assert_int_equal(manifest_mode(&other), 0444);
+    /* A sync marks what this store has given out. */
+    assert_int_equal(manifest_mode(&demo), 0644);
+    OK(envm_store_sync(world.store, &err));
+    assert_int_equal(manifest_mode(&demo), 0444);
+    rot(in_cache("cache", &demo, "/lib/more"));
+    expect(&demo, true);
+}
+
+static void every_file_is_synced_when_that_is_wanted(void **state)
+{
+    (void)state;
+    expect(&other, false);
+    world.config.full_sync = true;
+    reopen();
+    expect(&demo, false);
+    assert_int_equal(manifest_mode(&demo), 0444);
+    expect(&other, true);
+    assert_int_equal(manifest_mode(&other), 0644);
+    OK(envm_store_sync(world.store, &err));
+    assert_int_equal(manifest_mode(&other), 0444);
 }
 
 /* --- layers --------------------------------------------------------------------------------- */
@@ -458,6 +505,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_old_entry_is_read_again_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restored_cache_is_read_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_not_synced_is_read_after_a_restart, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(every_file_is_synced_when_that_is_wanted, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(whoever_holds_damaged_files_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_layer_is_used_and_never_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_entry_of_a_layer_is_passed_over, set_up,
