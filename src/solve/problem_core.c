@@ -46,8 +46,11 @@ static enum envm_code find_hopeless(struct envm_solve_space *space, struct envm_
         struct envm_solve_reach reach = {0};
         ENVM_CLEANUP(envm_solve_view) struct envm_solve_view view = {0};
         struct envm_id_list one = {requests.items + i, 1};
+        ENVM_TRY(envm_solve_space_check(space, err));
         ENVM_TRY(envm_solve_reach(space, one, &reach, err));
         envm_solve_view_init(&view, &reach, false);
+        if (view.gave_up)
+            return envm_solve_space_check(space, err);
         if (view.failed)
             ids[count++] = requests.items[i];
     }

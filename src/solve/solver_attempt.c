@@ -11,8 +11,11 @@ enum envm_code envm_solver_attempt(struct envm_solve_space *space, struct envm_i
     struct envm_solve_attempt *attempt = ret_attempt;
 
     *attempt = (struct envm_solve_attempt){0};
+    ENVM_TRY(envm_solve_space_check(space, err));
     ENVM_TRY(envm_solve_reach(space, requests, &attempt->reach, err));
     envm_solve_view_init(&attempt->view, &attempt->reach, goal == ENVM_RUN_EXPLAIN);
+    if (attempt->view.gave_up)
+        return envm_solve_space_check(space, err);
     if (attempt->view.failed)
         return ENVM_OK;
     envm_solve_rank(&attempt->view);

@@ -141,6 +141,11 @@ bool envm_solve_view_settle(struct envm_solve_view *view)
         } else {
             uint32_t name = view->changed.items[--view->changed.count];
             view->is_changed[name] = 0;
+            /* the only step whose cost a hostile channel can make large */
+            if (envm_solve_space_check(view->reach->space, NULL) != ENVM_OK) {
+                view->gave_up = view->failed = true;
+                return false;
+            }
             envm_support_draw(view, name);
         }
         if (view->failed && !view->keep_going)

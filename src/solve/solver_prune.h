@@ -30,6 +30,7 @@ struct envm_solve_view {
     const struct envm_solve_reach *reach;
     bool keep_going;         /* past a failure, so that every reason is there */
     bool failed;             /* no solution is left */
+    bool gave_up;            /* the limits of the space were passed; failed too */
     uint32_t failed_request; /* a request without candidates, or ENVM_SOLVE_NONE */
     uint8_t *is_live;        /* by candidate */
     uint32_t *spec_live;     /* by spec: live candidates that match it */
@@ -46,7 +47,8 @@ struct envm_solve_view {
     struct envm_support *support; /* scratch of solver_support.c */
 };
 
-/* Starts with everything reached alive and prunes. Release with envm_solve_view_release. */
+/* Starts with everything reached alive and prunes. Release with envm_solve_view_release. When the
+ * time is over it stops at once, with gave_up; envm_solve_space_check then says why. */
 void envm_solve_view_init(struct envm_solve_view *view, const struct envm_solve_reach *reach,
                           bool keep_going);
 /* A copy that can be changed; only between calls, when no work is left. */

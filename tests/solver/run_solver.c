@@ -168,6 +168,7 @@ static envm_str solve(struct envm_arena *arena, const struct solver_case *one, b
         .elsewhere_user = &look,
         .add_pip = one->add_pip,
         .timeout_ms = one->timeout_ms,
+        .memory_bytes = (uint64_t)one->memory_mib << 20,
         .in_process = reverse,
         .sink = &sink,
     };
@@ -211,8 +212,8 @@ static void run_case(struct options *options, const struct solver_case *one, con
             printf("FAILED: cannot write %s\n", path);
         }
     }
-    /* a limit on time holds only in the child */
-    if (one->timeout_ms == 0) {
+    /* limits hold only in the child */
+    if (one->timeout_ms == 0 && one->memory_mib == 0) {
         answer = solve(&arena, one, true, &reversed, &code);
         compare(options, one, "reversed", answer, code);
     }

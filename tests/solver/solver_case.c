@@ -169,12 +169,12 @@ static bool add_virtual(struct envm_arena *arena, struct solver_case *one, envm_
     return true;
 }
 
-static bool read_timeout(struct solver_case *one, envm_str value)
+static bool read_limit(envm_str value, unsigned *ret_number)
 {
     uint64_t number = 0;
     bool is_good = envm_str_parse_u64(value, &number) && number < 100000;
 
-    one->timeout_ms = (unsigned)number;
+    *ret_number = (unsigned)number;
     return is_good;
 }
 
@@ -208,7 +208,9 @@ static bool read_line(struct envm_arena *arena, struct solver_case *one, envm_st
     if (envm_str_equal_c(word, "priority"))
         return set_priority(one, rest);
     if (envm_str_equal_c(word, "timeout"))
-        return read_timeout(one, rest);
+        return read_limit(rest, &one->timeout_ms);
+    if (envm_str_equal_c(word, "memory"))
+        return read_limit(rest, &one->memory_mib);
     if (envm_str_equal_c(word, "option")) {
         one->add_pip = envm_str_equal_c(rest, "add-pip");
         return one->add_pip;

@@ -30,6 +30,7 @@ struct solver_case {
     uint64_t exclude_newer_ms;
     bool add_pip;
     unsigned timeout_ms;
+    unsigned memory_mib;
     bool expects_problem;
     envm_str expected; /* the lines after "expect" or "problem", without the final newline */
 };

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "codec/json_reader.h"
+#include "sys/clock.h"
 
 struct world {
     struct envm_arena arena;
@@ -146,6 +147,41 @@ static void memory_is_limited(void **state)
     release(&world);
 }
 
+/* Two names that take one version after the other away from each other, with many terms each: what
+ * follows from needed names is drawn again for every version. */
+static void make_ping_pong(struct world *world, size_t count)
+{
+    const struct envm_package_record **records =
+        envm_arena_new_array(&world->arena, const struct envm_package_record *, 3 * count);
+    char version[32], depends[32];
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(version, sizeof(version), "%zu", i);
+        snprintf(depends, sizeof(depends), "b >=%zu", i);
+        records[2 * i] = new_record(world, "a", version, depends);
+        snprintf(depends, sizeof(depends), "a >=%zu", i + 1);
+        records[2 * i + 1] = new_record(world, "b", version, depends);
+    }
+    set_records(world, records, 2 * count);
+    ask(world, "a");
+    ask(world, "b");
+}
+
+static void time_is_limited_while_pruning(void **state)
+{
+    struct world world = {0};
+
+    (void)state;
+    make_ping_pong(&world, 1200);
+    world.request.timeout_ms = 600;
+    uint64_t start = envm_clock_monotonic_ms();
+    enum envm_code code = run(&world);
+    /* a fast machine may find out that there is no solution */
+    assert_true(code == ENVM_GAVE_UP || code == ENVM_UNSATISFIABLE);
+    assert_true(envm_clock_monotonic_ms() - start < 5000);
+    release(&world);
+}
+
 static bool yes(void *user)
 {
     (void)user;
@@ -269,6 +305,7 @@ int main(void)
         cmocka_unit_test(an_empty_request_is_solved),
         cmocka_unit_test(time_is_limited_before_libsolv_too),
         cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(time_is_limited_while_pruning),
         cmocka_unit_test(can_be_interrupted),
         cmocka_unit_test(a_failing_source_is_an_error_and_no_answer),
         cmocka_unit_test(a_problem_is_one_json_object),
