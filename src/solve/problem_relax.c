@@ -21,13 +21,16 @@ struct conflict {
     const uint32_t *places; /* in the list of requests */
     const uint8_t *strengths;
     uint32_t count;
-    bool with_date; /* only while the limit on dates holds */
+    unsigned with; /* LIFT_* of what has to be in force, too */
 };
 
-/* What is tried: the strength of every request, and whether the limit on dates holds. */
+/* What holds for all of the request and can be lifted. */
+enum { LIFT_DATE = 1, LIFT_PRIORITY = 2 };
+
+/* What is tried: the strength of every request, and what is lifted. */
 struct trial {
     uint8_t *strengths; /* by place */
-    bool date_lifted;
+    unsigned lifted;    /* LIFT_* */
     uint32_t changed;
 };
 
@@ -42,12 +45,13 @@ struct search {
     uint32_t attempts, cores;
     uint32_t limit; /* changes at once */
     uint64_t cutoff_ms;
-    bool has_dates; /* something is too new */
+    unsigned in_force; /* LIFT_* of what leaves something out */
 };
 
 static void search_release(struct search *search)
 {
     search->space->cutoff_ms = search->cutoff_ms;
+    search->space->priority = search->space->request->priority;
     envm_vec_release(&search->conflicts);
     envm_vec_release(&search->tried);
 }
@@ -70,7 +74,7 @@ static struct trial copy_trial(struct search *search, const struct trial *from)
 
 static bool same_trial(const struct search *search, const struct trial *a, const struct trial *b)
 {
-    return a->date_lifted == b->date_lifted &&
+    return a->lifted == b->lifted &&
            memcmp(a->strengths, b->strengths, search->requests.count) == 0;
 }
 
@@ -123,7 +127,7 @@ static enum strength weaker(const struct search *search, uint32_t place, enum st
 
 static bool avoids(const struct conflict *conflict, const struct trial *trial)
 {
-    if (conflict->with_date && trial->date_lifted)
+    if (conflict->with & trial->lifted)
         return true;
     for (uint32_t i = 0; i < conflict->count; i++)
         if (trial->strengths[conflict->places[i]] < conflict->strengths[i])
@@ -163,9 +167,8 @@ static void add_conflict(struct search *search, const struct trial *trial,
         places[i] = place_of(search, trial, specs.items[i]);
         strengths[i] = trial->strengths[places[i]];
     }
-    envm_vec_push(&search->conflicts,
-                  ((struct conflict){places, strengths, specs.count,
-                                     search->has_dates && !trial->date_lifted}));
+    envm_vec_push(&search->conflicts, ((struct conflict){places, strengths, specs.count,
+                                                         search->in_force & ~trial->lifted}));
 }
 
 /* Requests that fail each by itself are as many conflicts. */
@@ -176,6 +179,13 @@ static void add_conflicts(struct search *search, const struct trial *trial,
         add_conflict(search, trial, (struct envm_id_list){core.items + i, 1});
     if (!alone)
         add_conflict(search, trial, core);
+}
+
+static void put_in_force(struct search *search, unsigned lifted)
+{
+    search->space->cutoff_ms = lifted & LIFT_DATE ? 0 : search->cutoff_ms;
+    search->space->priority =
+        lifted & LIFT_PRIORITY ? ENVM_PRIORITY_FLEXIBLE : search->space->request->priority;
 }
 
 /* --- solving -------------------------------------------------------------------------------- */
@@ -190,6 +200,25 @@ static envm_str chosen_text(const struct envm_solve_attempt *attempt, uint32_t n
         if (c->name == name)
             return envm_arena_printf(space->arena, "%.*s %.*s", ENVM_STR_ARGS(c->record->name),
                                      ENVM_STR_ARGS(c->record->version));
+    }
+    return (envm_str){0};
+}
+
+/* What would come from a channel that was hidden. */
+static envm_str hidden_text(const struct envm_solve_attempt *attempt)
+{
+    const struct envm_solve_space *space = attempt->reach.space;
+    const struct envm_solve_request *request = space->request;
+
+    for (size_t i = 0; i < attempt->answer.chosen.count; i++) {
+        const struct envm_solve_candidate *c =
+            &space->candidates.items[attempt->answer.chosen.items[i]];
+        if (c->channel != space->names.items[c->name].first_channel &&
+            c->channel < request->channel_count)
+            return envm_arena_printf(space->arena, "%.*s %.*s from %.*s",
+                                     ENVM_STR_ARGS(c->record->name),
+                                     ENVM_STR_ARGS(c->record->version),
+                                     ENVM_STR_ARGS(request->channels[c->channel].name));
     }
     return (envm_str){0};
 }
@@ -220,9 +249,13 @@ static void record_solution(struct search *search, const struct trial *trial,
         if (trial->strengths[i] != FULL)
             item->changes[item->count++] =
                 change_of(search, i, (enum strength)trial->strengths[i], attempt);
-    if (trial->date_lifted && item->count < ENVM_CHANGES_MAX)
+    if ((trial->lifted & LIFT_DATE) && item->count < ENVM_CHANGES_MAX)
         item->changes[item->count++] =
             (struct envm_problem_change){.kind = ENVM_CHANGE_DATE, .request = ENVM_SOLVE_NONE};
+    if ((trial->lifted & LIFT_PRIORITY) && item->count < ENVM_CHANGES_MAX)
+        item->changes[item->count++] = (struct envm_problem_change){.kind = ENVM_CHANGE_PRIORITY,
+                                                                    .request = ENVM_SOLVE_NONE,
+                                                                    .gives = hidden_text(attempt)};
 }
 
 /* *ret_solved is false, too, when the attempt was given up. */
@@ -270,7 +303,7 @@ static enum envm_code test_trial(struct search *search, const struct trial *tria
     *ret_conflict = NULL;
     if (search->attempts >= ATTEMPTS_MAX || !asks_for_something(search, trial))
         return ENVM_OK;
-    search->space->cutoff_ms = trial->date_lifted ? 0 : search->cutoff_ms;
+    put_in_force(search, trial->lifted);
     ENVM_TRY(attempt_specs(search, specs, &attempt, &solved, &gave_up, err));
     if (solved)
         record_solution(search, trial, &attempt);
@@ -303,7 +336,10 @@ static enum envm_code explore_weaker(struct search *search, const struct trial *
     return explore(search, &next, err);
 }
 
-/* What takes least away first: a version, the limit on dates, a pin, what is frozen, a request. */
+#define COST_MAX 6
+
+/* What takes least away first: a version, the limit on dates, a pin, what is frozen, the priority
+ * of channels, a request. */
 static unsigned cost_of(const struct search *search, uint32_t place, enum strength to)
 {
     enum envm_spec_role role = role_of(search, place);
@@ -311,8 +347,8 @@ static unsigned cost_of(const struct search *search, uint32_t place, enum streng
     if (role == ENVM_ROLE_PIN)
         return 2;
     if (role == ENVM_ROLE_FROZEN)
-        return to == BARE ? 3 : 4;
-    return to == BARE ? 0 : 5;
+        return to == BARE ? 3 : 5;
+    return to == BARE ? 0 : COST_MAX;
 }
 
 /* Depth is bounded: every step weakens one of at most ENVM_CHANGES_MAX requests, twice at most. */
@@ -330,16 +366,17 @@ static enum envm_code explore(struct search *search, const struct trial *trial,
     if (!conflict)
         return ENVM_OK;
     struct conflict at_hand = *conflict; /* the vector grows below */
-    for (unsigned cost = 0; cost <= 5; cost++) {
+    for (unsigned cost = 0; cost <= COST_MAX; cost++) {
         for (uint32_t i = 0; i < at_hand.count; i++) {
             uint32_t place = at_hand.places[i];
             enum strength to = weaker(search, place, (enum strength)trial->strengths[place]);
             if (cost_of(search, place, to) == cost)
                 ENVM_TRY(explore_weaker(search, trial, place, to, err));
         }
-        if (cost == 1 && at_hand.with_date && !trial->date_lifted) {
+        unsigned lift = cost == 1 ? LIFT_DATE : cost == 4 ? LIFT_PRIORITY : 0;
+        if (at_hand.with & ~trial->lifted & lift) {
             struct trial next = copy_trial(search, trial);
-            next.date_lifted = true;
+            next.lifted |= lift;
             next.changed++;
             ENVM_TRY(explore(search, &next, err));
         }
@@ -382,7 +419,7 @@ static enum envm_code find_date(struct search *search, struct envm_problem_relax
     size_t count = 0, low = 0, high;
     struct envm_id_list specs = specs_of(search, trial);
 
-    search->space->cutoff_ms = search->cutoff_ms;
+    put_in_force(search, trial->lifted & ~(unsigned)LIFT_DATE);
     uint64_t *days = later_days(search, &count);
     high = count ? count - 1 : 0;
     for (unsigned tries = 0; low < high && tries < DATES_TRIED_MAX; tries++) {
@@ -403,12 +440,20 @@ static enum envm_code find_date(struct search *search, struct envm_problem_relax
     return ENVM_OK;
 }
 
-static bool too_new_exists(const struct envm_solve_space *space)
+static unsigned find_in_force(const struct envm_solve_space *space)
 {
-    for (uint32_t i = 0; i < space->candidates.count; i++)
+    unsigned in_force = 0;
+
+    for (uint32_t i = 0; i < space->candidates.count; i++) {
+        const struct envm_solve_candidate *c = &space->candidates.items[i];
         if (envm_solve_is_too_new(space, i))
-            return true;
-    return false;
+            in_force |= LIFT_DATE;
+        if (space->priority == ENVM_PRIORITY_STRICT && !c->installed &&
+            !envm_solve_is_virtual(space, i) &&
+            c->channel != space->names.items[c->name].first_channel)
+            in_force |= LIFT_PRIORITY;
+    }
+    return in_force;
 }
 
 static struct trial trial_of(struct search *search, const struct envm_problem_relaxation *item)
@@ -417,6 +462,10 @@ static struct trial trial_of(struct search *search, const struct envm_problem_re
                                                             search->requests.count + (size_t)1)};
 
     memset(trial.strengths, FULL, search->requests.count);
+    for (uint32_t i = 0; i < item->count; i++)
+        trial.lifted |= item->changes[i].kind == ENVM_CHANGE_DATE       ? LIFT_DATE
+                        : item->changes[i].kind == ENVM_CHANGE_PRIORITY ? LIFT_PRIORITY
+                                                                        : 0U;
     for (uint32_t i = 0; i < item->count; i++)
         for (uint32_t k = 0; k < search->requests.count; k++)
             if (search->requests.items[k] == item->changes[i].request)
@@ -515,7 +564,7 @@ enum envm_code envm_problem_relaxations(struct envm_solve_space *space,
     struct search search = {.space = space,
                             .requests = requests,
                             .cutoff_ms = space->cutoff_ms,
-                            .has_dates = too_new_exists(space)};
+                            .in_force = find_in_force(space)};
     ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
 
     search.found = envm_arena_new_array(space->arena, struct envm_problem_relaxation, FOUND_MAX);

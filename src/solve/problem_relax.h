@@ -14,12 +14,13 @@ enum envm_change_kind {
     ENVM_CHANGE_DATE,        /* move exclude-newer; no request */
     ENVM_CHANGE_UNPIN,
     ENVM_CHANGE_THAW,      /* let a frozen record be another version */
+    ENVM_CHANGE_PRIORITY,  /* flexible channel priority; no request */
     ENVM_CHANGE_LEAVE_OUT, /* the request, or the frozen record */
 };
 
 struct envm_problem_change {
     enum envm_change_kind kind;
-    uint32_t request; /* ENVM_SOLVE_NONE: DATE */
+    uint32_t request; /* ENVM_SOLVE_NONE: DATE, PRIORITY */
     envm_str gives;   /* "python 3.12.4": what would be chosen then; "" when nothing */
     uint64_t date_ms; /* DATE: the earliest limit that would do */
 };

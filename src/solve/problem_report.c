@@ -238,6 +238,10 @@ static void say_change(struct envm_buf *out, const struct envm_solve_space *spac
         envm_buf_add_cstr(out, " change");
         say_gives(out, change);
         break;
+    case ENVM_CHANGE_PRIORITY:
+        envm_buf_add_cstr(out, "use the channel priority \"flexible\"");
+        say_gives(out, change);
+        break;
     case ENVM_CHANGE_LEAVE_OUT: /* of a frozen record; the rest is told together */
         envm_buf_add_cstr(out, "remove ");
         envm_buf_add_escaped(out, space->specs.items[change->request].text, TEXT_SHOWN_MAX);
@@ -399,8 +403,8 @@ static void write_node(struct envm_json_writer *w, struct envm_solve_space *spac
 static void write_change(struct envm_json_writer *w, const struct envm_solve_space *space,
                          const struct envm_problem_change *change)
 {
-    static const char *const kinds[] = {"any-version", "exclude-newer", "lift-pin", "let-change",
-                                        "leave-out"};
+    static const char *const kinds[] = {"any-version", "exclude-newer",    "lift-pin",
+                                        "let-change",  "channel-priority", "leave-out"};
     ENVM_CLEANUP(envm_buf) struct envm_buf date = envm_buf_text();
 
     envm_json_open_object(w);

@@ -216,7 +216,7 @@ static void say_ruled_out(struct envm_buf *out, const struct envm_solve_space *s
     enum envm_spec_role role = space->specs.items[spec].role;
 
     if (role == ENVM_ROLE_FROZEN) {
-        say_quoted_spec(out, space, "", spec, " is frozen");
+        say_quoted_spec(out, space, "does not match the frozen ", spec, "");
         return;
     }
     envm_buf_add_cstr(out, "does not match the ");

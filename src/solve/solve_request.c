@@ -132,7 +132,7 @@ enum envm_exclusion envm_solve_exclusion(const struct envm_solve_space *space,
 
     if (space->names.items[c->name].is_virtual)
         return ENVM_EXCLUDED_NOT;
-    if (space->request->priority == ENVM_PRIORITY_STRICT && !c->installed &&
+    if (space->priority == ENVM_PRIORITY_STRICT && !c->installed &&
         c->channel != channel_for_name(space, requests, c->name))
         return ENVM_EXCLUDED_PRIORITY;
     if (envm_solve_is_too_new(space, candidate))
@@ -203,7 +203,7 @@ static bool is_admissible(const struct walk *walk, uint32_t candidate)
 
     if (!walk->restricted.items[c->name] && !space->has_pattern_pins)
         return !envm_solve_is_too_new(space, candidate) &&
-               (c->installed || space->request->priority != ENVM_PRIORITY_STRICT ||
+               (c->installed || space->priority != ENVM_PRIORITY_STRICT ||
                 c->channel == space->names.items[c->name].first_channel);
     return envm_solve_exclusion(space, walk->requests, candidate, &request) == ENVM_EXCLUDED_NOT;
 }

@@ -27,6 +27,7 @@ void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *ar
         .timeout_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS_DEFAULT,
         .memory_start = arena->used,
         .cutoff_ms = request->exclude_newer_ms,
+        .priority = request->priority,
         .memory_limit = request->memory_bytes ? request->memory_bytes : MEMORY_DEFAULT,
     };
     if (!request->in_process)

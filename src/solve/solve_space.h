@@ -84,7 +84,8 @@ struct envm_solve_space {
     envm_str first_left_out; /* which, and why */
     size_t undated;          /* records without timestamp, when there is a limit */
     envm_str first_undated;
-    uint64_t cutoff_ms; /* as exclude_newer_ms; explaining moves it */
+    uint64_t cutoff_ms;                  /* as exclude_newer_ms; explaining moves it */
+    enum envm_channel_priority priority; /* as the request's; explaining relaxes it */
     bool has_pattern_pins;
     bool pip_known, pip_exists;
     uint64_t deadline_ms; /* on the monotonic clock; UINT64_MAX: none */

@@ -61,7 +61,7 @@ static int compare_tier(const struct ranker *ranker, const struct envm_solve_can
         return a->preferred ? -1 : 1;
     if (a_tracks != b_tracks)
         return a_tracks < b_tracks ? -1 : 1;
-    if (ranker->space->request->priority != ENVM_PRIORITY_DISABLED && a->channel != b->channel)
+    if (ranker->space->priority != ENVM_PRIORITY_DISABLED && a->channel != b->channel)
         return a->channel < b->channel ? -1 : 1;
     return compare_versions(a->version, b->version, ranker->is_lowest[a->name]);
 }
