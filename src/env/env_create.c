@@ -201,6 +201,17 @@ static enum envm_code choose_packages(struct creation *c, struct envm_error *err
 
 /* --- the target --------------------------------------------------------------------------- */
 
+static enum envm_code say_how_to_name(const struct creation *c, struct envm_error *err)
+{
+    const struct envm_request *request = &c->options->request;
+
+    if (request->file || request->spec_count == 0)
+        return envm_error_hint(err, ENVM_USAGE, "for example: envm create -n myenv -f %s",
+                               request->file ? request->file : "env.yaml");
+    return envm_error_hint(err, ENVM_USAGE, "for example: envm create -n myenv '%s'%s",
+                           request->specs[0], request->spec_count > 1 ? " …" : "");
+}
+
 static enum envm_code find_target(struct creation *c, struct envm_error *err)
 {
     struct envm_target target = c->options->target;
@@ -215,7 +226,7 @@ static enum envm_code find_target(struct creation *c, struct envm_error *err)
         if (c->options->dry_run)
             return ENVM_OK;
         (void)envm_fail(err, ENVM_USAGE, "the new environment has neither a name nor a path");
-        return envm_error_hint(err, ENVM_USAGE, "for example: envm create -n myenv -f env.yaml");
+        return say_how_to_name(c, err);
     }
     ENVM_TRY(envm_target_prefix(c->context, c->arena, &target, &c->report->prefix, err));
     c->report->name = envm_prefix_name(c->context, c->report->prefix);

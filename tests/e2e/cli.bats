@@ -25,6 +25,9 @@ teardown() { teardown_world; }
     expect_error "--frobnicate"
     run_envm create -n
     expect_status 2
+    run_envm create 'numpy >=2' scipy
+    expect_status 2
+    expect_error "for example: envm create -n myenv 'numpy >=2' …"
     run_envm list --json -n nosuch
     expect_status 2
     [ "$(json 'd["success"], d["error"]["kind"], d["error"]["exit"]')" = "(False, 'usage', 2)" ]
