@@ -18,6 +18,12 @@ enum envm_noarch {
     ENVM_NOARCH_PYTHON,
 };
 
+/* One group of optional dependencies (CEP 44). */
+struct envm_extra_group {
+    envm_str name;
+    struct envm_str_list depends;
+};
+
 struct envm_package_record {
     envm_str name; /* lower case */
     envm_str version;
@@ -38,8 +44,12 @@ struct envm_package_record {
     envm_str features; /* the deprecated field, as written */
     envm_str license;
     envm_str license_family;
-    envm_str python_site_packages_path; /* CEP 17 */
-    uint64_t timestamp;                 /* milliseconds since the epoch, 0: unknown */
+    envm_str python_site_packages_path;           /* CEP 17 */
+    uint64_t timestamp;                           /* milliseconds since the epoch, 0: unknown */
+    const struct envm_extra_group *extra_depends; /* CEP 44, sorted by name, each name once */
+    size_t extra_depends_count;
+    struct envm_str_list flags; /* CEP 45 */
+    uint64_t indexed_timestamp; /* CEP 47, 48: as timestamp, of when the channel got it */
 };
 
 #ifdef __cplusplus

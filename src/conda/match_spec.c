@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/glob.h"
 #include "base/hex.h"
 #include "conda/channel.h"
 #include "conda/match_spec_parts.h"
@@ -74,6 +75,19 @@ static bool words_have_all(envm_str text, struct envm_str_list wanted)
     return true;
 }
 
+/* One of the flags for every pattern. */
+static bool flags_match(struct envm_str_list flags, struct envm_str_list patterns)
+{
+    for (size_t i = 0; i < patterns.count; i++) {
+        size_t at = 0;
+        while (at < flags.count && !envm_glob_match(patterns.items[i], flags.items[at], true))
+            at++;
+        if (at == flags.count)
+            return false;
+    }
+    return true;
+}
+
 static bool channel_matches(const struct envm_pattern *wanted, envm_str channel)
 {
     if (wanted->kind == ENVM_PATTERN_EXACT)
@@ -103,7 +117,8 @@ bool envm_match_spec_matches_without_version(const struct envm_match_spec *spec,
            envm_pattern_matches(&spec->license, record->license) &&
            envm_pattern_matches(&spec->license_family, record->license_family) &&
            list_has_all(record->track_features, spec->track_features) &&
-           words_have_all(record->features, spec->features);
+           words_have_all(record->features, spec->features) &&
+           flags_match(record->flags, spec->flags);
 }
 
 bool envm_match_spec_matches_parsed(const struct envm_match_spec *spec,
@@ -163,6 +178,11 @@ envm_str envm_match_spec_build(const struct envm_match_spec *spec)
 envm_str envm_match_spec_url(const struct envm_match_spec *spec)
 {
     return spec->url;
+}
+
+const struct envm_condition *envm_match_spec_condition(const struct envm_match_spec *spec)
+{
+    return spec->condition;
 }
 
 envm_str envm_match_spec_when(const struct envm_match_spec *spec)

@@ -37,11 +37,35 @@ envm_str envm_match_spec_channel(const struct envm_match_spec *spec);
 envm_str envm_match_spec_subdir(const struct envm_match_spec *spec);
 envm_str envm_match_spec_build(const struct envm_match_spec *spec);
 envm_str envm_match_spec_url(const struct envm_match_spec *spec);
-/* CEP 43 to 45, kept as written and no part of matching: the condition under which the spec holds
- * ("" when it always does), the extras it asks for and the flags it wants. */
+/* A condition (CEP 43) in postfix order: specs, and the operators that join the two results before
+ * them. There is at least one step, and the steps are well-formed. */
+enum envm_condition_op {
+    ENVM_CONDITION_SPEC, /* true when something that is there matches */
+    ENVM_CONDITION_AND,
+    ENVM_CONDITION_OR,
+};
+struct envm_condition_step {
+    enum envm_condition_op op;
+    const struct envm_match_spec *spec; /* SPEC: has an exact name, no condition and no extras */
+};
+struct envm_condition {
+    const struct envm_condition_step *steps;
+    size_t count;
+};
+#define ENVM_CONDITION_STEPS_MAX 255
+
+/* The condition under which the spec has to be met, no part of matching: NULL when it always has
+ * to be. */
+const struct envm_condition *envm_match_spec_condition(const struct envm_match_spec *spec);
+/* The same as written, "" for none. */
 envm_str envm_match_spec_when(const struct envm_match_spec *spec);
+/* The groups of optional dependencies it asks for (CEP 44), no part of matching. */
 struct envm_str_list envm_match_spec_extras(const struct envm_match_spec *spec);
+/* Patterns of flags (CEP 45), part of matching: a record has to have one for each. */
 struct envm_str_list envm_match_spec_flags(const struct envm_match_spec *spec);
+/* In words, without condition and extras: "name version build" as written where that says it all,
+ * else the canonical form. */
+envm_str envm_match_spec_plain(struct envm_arena *arena, const struct envm_match_spec *spec);
 /* NULL when every version will do. */
 struct envm_version_spec;
 const struct envm_version_spec *envm_match_spec_version(const struct envm_match_spec *spec);

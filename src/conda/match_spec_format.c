@@ -9,7 +9,8 @@
 
 struct printer {
     struct envm_buf *out;
-    bool open; /* the bracket is open */
+    bool open;  /* the bracket is open */
+    bool plain; /* without condition and extras */
 };
 
 static bool needs_quotes(envm_str value)
@@ -182,10 +183,12 @@ static void add_other_keys(struct printer *p, const struct envm_match_spec *spec
     add_pattern_key(p, "license", &spec->license);
     add_pattern_key(p, "license_family", &spec->license_family);
     add_pattern_key(p, "fn", &spec->file_name);
+    add_list_key(p, "flags", spec->flags);
+    if (p->plain)
+        return;
     if (spec->when.len > 0)
         add_key(p, "when", spec->when, true);
     add_list_key(p, "extras", spec->extras);
-    add_list_key(p, "flags", spec->flags);
 }
 
 /* A package may be called "a.conda", and a build "b.tar.bz2". */
@@ -196,10 +199,10 @@ static bool reads_as_file(envm_str form)
            !envm_str_contains(form, ENVM_STR("::"));
 }
 
-envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_match_spec *spec)
+static envm_str format(struct envm_arena *arena, const struct envm_match_spec *spec, bool plain)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
-    struct printer p = {&out, false};
+    struct printer p = {&out, false, plain};
     bool exact = spec->version && envm_version_spec_shape(spec->version) == ENVM_VERSION_EXACT;
     bool version_done, build_done = false;
 
@@ -230,7 +233,12 @@ envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_matc
     return envm_arena_str(arena, envm_buf_str(&out));
 }
 
-/* Name, version and build are all that is asked for. */
+envm_str envm_match_spec_format(struct envm_arena *arena, const struct envm_match_spec *spec)
+{
+    return format(arena, spec, false);
+}
+
+/* Name, version and build are all that is asked for, conditions and extras apart. */
 static bool is_plain(const struct envm_match_spec *spec)
 {
     return spec->name.kind == ENVM_PATTERN_EXACT && spec->channel.kind == ENVM_PATTERN_ANY &&
@@ -239,17 +247,14 @@ static bool is_plain(const struct envm_match_spec *spec)
            spec->features.count == 0 && spec->url.len == 0 &&
            spec->file_name.kind == ENVM_PATTERN_ANY && !spec->md5.known && !spec->sha256.known &&
            spec->license.kind == ENVM_PATTERN_ANY &&
-           spec->license_family.kind == ENVM_PATTERN_ANY && spec->when.len == 0 &&
-           spec->extras.count == 0 && spec->flags.count == 0;
+           spec->license_family.kind == ENVM_PATTERN_ANY && spec->flags.count == 0;
 }
 
-envm_str envm_match_spec_readable(struct envm_arena *arena, const struct envm_match_spec *spec)
+static envm_str readable(struct envm_arena *arena, const struct envm_match_spec *spec)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
     bool has_build = spec->build.kind != ENVM_PATTERN_ANY;
 
-    if (!is_plain(spec) || reads_as_file(spec->name.text))
-        return envm_match_spec_format(arena, spec);
     envm_buf_add_str(&out, spec->name.text);
     if (!spec->version && !has_build)
         return envm_arena_str(arena, envm_buf_str(&out));
@@ -276,4 +281,19 @@ envm_str envm_match_spec_readable(struct envm_arena *arena, const struct envm_ma
         add_lower(&out, spec->build.text);
     }
     return envm_arena_str(arena, envm_buf_str(&out));
+}
+
+envm_str envm_match_spec_readable(struct envm_arena *arena, const struct envm_match_spec *spec)
+{
+    if (!is_plain(spec) || reads_as_file(spec->name.text) || spec->when.len > 0 ||
+        spec->extras.count > 0)
+        return envm_match_spec_format(arena, spec);
+    return readable(arena, spec);
+}
+
+envm_str envm_match_spec_plain(struct envm_arena *arena, const struct envm_match_spec *spec)
+{
+    if (spec->when.len == 0 && spec->extras.count == 0)
+        return spec->text;
+    return is_plain(spec) ? readable(arena, spec) : format(arena, spec, true);
 }

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "codec/url.h"
+#include "conda/extras.h"
 #include "conda/platform.h"
 
 #define BRACKET_DEPTH_MAX 16
@@ -128,6 +129,30 @@ static enum envm_code split_words(struct envm_arena *arena, envm_str text,
     envm_vec_release(&words);
     if (!valid)
         return refuse(err, text, "a list has a quote or bracket in an odd place");
+    return ENVM_OK;
+}
+
+static enum envm_code set_extras(struct envm_arena *arena, envm_str text,
+                                 struct envm_match_spec *spec, struct envm_error *err)
+{
+    if (spec->inside_condition)
+        return refuse(err, text, "a condition cannot ask for extras");
+    ENVM_TRY(split_words(arena, text, &spec->extras, err));
+    for (size_t i = 0; i < spec->extras.count; i++)
+        if (!envm_extra_name_is_valid(spec->extras.items[i]))
+            return refuse(err, spec->extras.items[i],
+                          "an extra has 1 to 64 of the characters a-z, 0-9, _, ., + and -");
+    return ENVM_OK;
+}
+
+static enum envm_code set_flags(struct envm_arena *arena, envm_str text,
+                                struct envm_match_spec *spec, struct envm_error *err)
+{
+    ENVM_TRY(split_words(arena, text, &spec->flags, err));
+    for (size_t i = 0; i < spec->flags.count; i++)
+        if (!envm_flag_is_valid(spec->flags.items[i], true))
+            return refuse(err, spec->flags.items[i],
+                          "a flag has the characters a-z, 0-9, _ and *, as in 'cuda' or 'blas:*'");
     return ENVM_OK;
 }
 
@@ -322,13 +347,13 @@ static enum envm_code set_key(struct envm_arena *arena, enum key key, envm_str v
     case KEY_BUILD_NUMBER:
         return set_build_number(arena, value, spec, err);
     case KEY_EXTRAS:
-        return split_words(arena, value, &spec->extras, err);
+        return set_extras(arena, value, spec, err);
     case KEY_FEATURES:
         return split_words(arena, value, &spec->features, err);
     case KEY_FILE_NAME:
         return envm_pattern_parse(arena, value, &spec->file_name, err);
     case KEY_FLAGS:
-        return split_words(arena, value, &spec->flags, err);
+        return set_flags(arena, value, spec, err);
     case KEY_LICENSE:
         return envm_pattern_parse(arena, value, &spec->license, err);
     case KEY_LICENSE_FAMILY:
@@ -344,8 +369,7 @@ static enum envm_code set_key(struct envm_arena *arena, enum key key, envm_str v
     case KEY_VERSION:
         return envm_match_spec_set_version(arena, value, spec, err);
     case KEY_WHEN:
-        spec->when = value;
-        break;
+        return envm_match_spec_set_when(arena, value, spec, err);
     case KEY_CHANNEL: /* these two are set at the end, see below */
     case KEY_SUBDIR:
     case KEY_IGNORED:

@@ -347,14 +347,14 @@ static bool has_bad_byte(envm_str text)
     return !envm_utf8_is_valid(text);
 }
 
-enum envm_code envm_match_spec_parse(struct envm_arena *arena, envm_str text,
-                                     const struct envm_match_spec **ret_spec,
-                                     struct envm_error *err)
+static enum envm_code parse_spec(struct envm_arena *arena, envm_str text, bool inside_condition,
+                                 const struct envm_match_spec **ret_spec, struct envm_error *err)
 {
     struct parser p = {arena, envm_arena_new(arena, struct envm_match_spec), err};
     envm_str trimmed = envm_str_trim(text);
     enum envm_code code;
 
+    p.spec->inside_condition = inside_condition;
     if (trimmed.len > ENVM_MATCH_SPEC_LENGTH_MAX)
         return refuse(&p, envm_str_slice(trimmed, 0, 80), "the spec is too long");
     if (has_bad_byte(trimmed))
@@ -367,7 +367,23 @@ enum envm_code envm_match_spec_parse(struct envm_arena *arena, envm_str text,
         code = is_url(trimmed) ? parse_package_url(&p, trimmed) : parse_package_path(&p, trimmed);
     else
         code = parse_with_keys(&p, trimmed);
+    if (code == ENVM_OK && inside_condition && p.spec->name.kind != ENVM_PATTERN_EXACT)
+        code = refuse(&p, trimmed, "a condition needs the exact name of a package");
     if (code == ENVM_OK)
         *ret_spec = p.spec;
     return code;
+}
+
+enum envm_code envm_match_spec_parse(struct envm_arena *arena, envm_str text,
+                                     const struct envm_match_spec **ret_spec,
+                                     struct envm_error *err)
+{
+    return parse_spec(arena, text, false, ret_spec, err);
+}
+
+enum envm_code envm_match_spec_parse_inside(struct envm_arena *arena, envm_str text,
+                                            const struct envm_match_spec **ret_spec,
+                                            struct envm_error *err)
+{
+    return parse_spec(arena, text, true, ret_spec, err);
 }

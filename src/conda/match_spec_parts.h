@@ -42,11 +42,22 @@ struct envm_match_spec {
     struct envm_sha256 sha256;
     struct envm_pattern license;
     struct envm_pattern license_family;
-    /* CEP 43 to 45: kept, and no part of matching */
+    /* CEP 43 to 45 */
     envm_str when;
+    const struct envm_condition *condition; /* what `when` says */
     struct envm_str_list extras;
     struct envm_str_list flags;
+    bool inside_condition; /* itself part of a condition: may ask for neither `when` nor extras */
 };
+
+/* A spec that is part of a condition: as envm_match_spec_parse, but the name has to be exact, and
+ * keys that mean nothing there are refused. */
+enum envm_code envm_match_spec_parse_inside(struct envm_arena *arena, envm_str text,
+                                            const struct envm_match_spec **ret_spec,
+                                            struct envm_error *err);
+/* Sets `when` and the condition. */
+enum envm_code envm_match_spec_set_when(struct envm_arena *arena, envm_str text,
+                                        struct envm_match_spec *spec, struct envm_error *err);
 
 /* Fills the fields named between the brackets of a spec ("a=b, c='d'"), over what is there. */
 enum envm_code envm_match_spec_parse_keys(struct envm_arena *arena, envm_str keys,

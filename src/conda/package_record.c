@@ -2,12 +2,28 @@
 #include "conda/package_record.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "base/hex.h"
 #include "codec/url.h"
 #include "conda/archive_name.h"
 #include "conda/platform.h"
+
+static const struct envm_extra_group *copy_groups(struct envm_arena *arena,
+                                                  const struct envm_package_record *record)
+{
+    struct envm_extra_group *copy;
+
+    if (record->extra_depends_count == 0)
+        return NULL;
+    copy = envm_arena_new_array(arena, struct envm_extra_group, record->extra_depends_count);
+    for (size_t i = 0; i < record->extra_depends_count; i++) {
+        copy[i].name = envm_arena_str(arena, record->extra_depends[i].name);
+        copy[i].depends = envm_arena_str_list(arena, record->extra_depends[i].depends);
+    }
+    return copy;
+}
 
 struct envm_package_record *envm_package_record_copy(struct envm_arena *arena,
                                                      const struct envm_package_record *record)
@@ -28,7 +44,34 @@ struct envm_package_record *envm_package_record_copy(struct envm_arena *arena,
     copy->license = envm_arena_str(arena, record->license);
     copy->license_family = envm_arena_str(arena, record->license_family);
     copy->python_site_packages_path = envm_arena_str(arena, record->python_site_packages_path);
+    copy->flags = envm_arena_str_list(arena, record->flags);
+    copy->extra_depends = copy_groups(arena, record);
     return copy;
+}
+
+const struct envm_extra_group *envm_package_record_extra(const struct envm_package_record *record,
+                                                         envm_str name)
+{
+    for (size_t i = 0; i < record->extra_depends_count; i++)
+        if (envm_str_equal(record->extra_depends[i].name, name))
+            return &record->extra_depends[i];
+    return NULL;
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+    return envm_str_compare(((const struct envm_extra_group *)a)->name,
+                            ((const struct envm_extra_group *)b)->name);
+}
+
+bool envm_extra_groups_sort(struct envm_extra_group *groups, size_t count)
+{
+    if (count > 1)
+        qsort(groups, count, sizeof(*groups), compare_groups);
+    for (size_t i = 1; i < count; i++)
+        if (envm_str_equal(groups[i - 1].name, groups[i].name))
+            return false;
+    return true;
 }
 
 static envm_str lower_copy(struct envm_arena *arena, envm_str text)

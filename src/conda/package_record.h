@@ -21,6 +21,11 @@ void envm_package_record_read(struct envm_json_reader *r, struct envm_arena *are
 /* The repodata fields as members of the object that is open in `w` (no open/close). */
 void envm_package_record_write_fields(struct envm_json_writer *w,
                                       const struct envm_package_record *record);
+/* The group of that name, or NULL. */
+const struct envm_extra_group *envm_package_record_extra(const struct envm_package_record *record,
+                                                         envm_str name);
+/* Sorts groups by name, in place. False when a name occurs twice. */
+bool envm_extra_groups_sort(struct envm_extra_group *groups, size_t count);
 /* Deep copy into the arena. */
 struct envm_package_record *envm_package_record_copy(struct envm_arena *arena,
                                                      const struct envm_package_record *record);

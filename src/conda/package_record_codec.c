@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/vec.h"
 #include "conda/archive_name.h"
+#include "conda/extras.h"
 #include "conda/platform.h"
 
 #define LIST_LENGTH_MAX 20000
@@ -17,7 +18,10 @@ enum field {
     FIELD_BUILD_NUMBER,
     FIELD_CONSTRAINS,
     FIELD_DEPENDS,
+    FIELD_EXTRA_DEPENDS,
     FIELD_FEATURES,
+    FIELD_FLAGS,
+    FIELD_INDEXED_TIMESTAMP,
     FIELD_LICENSE,
     FIELD_LICENSE_FAMILY,
     FIELD_MD5,
@@ -53,6 +57,11 @@ static const struct {
     {ENVM_STR_INIT("timestamp"), FIELD_TIMESTAMP},
     {ENVM_STR_INIT("track_features"), FIELD_TRACK_FEATURES},
     {ENVM_STR_INIT("version"), FIELD_VERSION},
+    /* CEP 44 spells it with a hyphen for index.json, CEP 48 with an underscore for repodata */
+    {ENVM_STR_INIT("extra_depends"), FIELD_EXTRA_DEPENDS},
+    {ENVM_STR_INIT("extra-depends"), FIELD_EXTRA_DEPENDS},
+    {ENVM_STR_INIT("flags"), FIELD_FLAGS},
+    {ENVM_STR_INIT("indexed_timestamp"), FIELD_INDEXED_TIMESTAMP},
 };
 
 struct record_reader {
@@ -255,13 +264,13 @@ static bool read_number(struct record_reader *reader, uint64_t *ret_value, const
 }
 
 /* Never a reason to lose a record: what is not a time is "unknown". */
-static void read_timestamp(struct record_reader *reader)
+static void read_timestamp(struct record_reader *reader, uint64_t *ret_timestamp)
 {
     envm_str text = {0};
     uint64_t value = 0;
     size_t point;
 
-    reader->record->timestamp = 0;
+    *ret_timestamp = 0;
     if (envm_json_peek(reader->r) != ENVM_JSON_NUMBER) {
         envm_json_skip(reader->r, NULL);
         return;
@@ -274,7 +283,49 @@ static void read_timestamp(struct record_reader *reader)
     if (value <= TIMESTAMP_SECONDS_MAX)
         value *= 1000;
     if (value <= TIMESTAMP_SECONDS_MAX * 1000)
-        reader->record->timestamp = value;
+        *ret_timestamp = value;
+}
+
+static void read_flags(struct record_reader *reader)
+{
+    const char *fault = "flags is not a list of flags such as \"cuda\" or \"blas:mkl\"";
+
+    read_spec_list(reader, &reader->record->flags, true, fault);
+    for (size_t i = 0; i < reader->record->flags.count; i++)
+        if (!envm_flag_is_valid(reader->record->flags.items[i], false))
+            set_fault(reader, fault);
+}
+
+static void read_extra_depends(struct record_reader *reader)
+{
+    static const char fault[] = "extra_depends does not map names of groups to lists of strings";
+    ENVM_VEC(struct envm_extra_group) groups = {0};
+    struct envm_extra_group group = {0};
+
+    if (envm_json_peek(reader->r) == ENVM_JSON_NULL) {
+        envm_json_null(reader->r);
+        return;
+    }
+    if (envm_json_peek(reader->r) != ENVM_JSON_OBJECT || reader->record->extra_depends_count > 0) {
+        set_fault(reader, fault);
+        envm_json_skip(reader->r, NULL);
+        return;
+    }
+    envm_json_begin_object(reader->r);
+    while (envm_json_next_key(reader->r, reader->arena, &group.name)) {
+        read_spec_list(reader, &group.depends, false, fault);
+        if (!envm_extra_name_is_valid(group.name) || groups.count >= LIST_LENGTH_MAX)
+            set_fault(reader, fault);
+        else
+            envm_vec_push(&groups, group);
+    }
+    if (!envm_extra_groups_sort(groups.items, groups.count))
+        set_fault(reader, "extra_depends names a group twice");
+    if (groups.count > 0)
+        reader->record->extra_depends =
+            envm_arena_copy(reader->arena, groups.items, groups.count * sizeof(*groups.items));
+    reader->record->extra_depends_count = groups.count;
+    envm_vec_release(&groups);
 }
 
 static void read_size(struct record_reader *reader)
@@ -377,8 +428,17 @@ static void read_field(struct record_reader *reader, enum field field)
     case FIELD_CONSTRAINS:
         read_spec_list(reader, &record->constrains, true, "constrains is not a list of strings");
         break;
+    case FIELD_EXTRA_DEPENDS:
+        read_extra_depends(reader);
+        break;
     case FIELD_FEATURES:
         read_informal_string(reader, &record->features);
+        break;
+    case FIELD_FLAGS:
+        read_flags(reader);
+        break;
+    case FIELD_INDEXED_TIMESTAMP:
+        read_timestamp(reader, &record->indexed_timestamp);
         break;
     case FIELD_LICENSE:
         read_informal_string(reader, &record->license);
@@ -403,7 +463,7 @@ static void read_field(struct record_reader *reader, enum field field)
         read_noarch(reader);
         break;
     case FIELD_TIMESTAMP:
-        read_timestamp(reader);
+        read_timestamp(reader, &record->timestamp);
         break;
     case FIELD_TRACK_FEATURES:
         read_track_features(reader);
@@ -461,6 +521,32 @@ static void write_track_features(struct envm_json_writer *w, struct envm_str_lis
         envm_json_field_str(w, "track_features", envm_buf_str(&text));
 }
 
+/* Milliseconds of before 1978 would be read as seconds: write those as seconds. */
+static void write_timestamp(struct envm_json_writer *w, const char *key, uint64_t timestamp)
+{
+    if (timestamp > 0)
+        envm_json_field_u64(w, key,
+                            timestamp <= TIMESTAMP_SECONDS_MAX ? timestamp / 1000 : timestamp);
+}
+
+static void write_extra_depends(struct envm_json_writer *w,
+                                const struct envm_package_record *record)
+{
+    if (record->extra_depends_count == 0)
+        return;
+    envm_json_key(w, "extra_depends");
+    envm_json_open_object(w);
+    for (size_t i = 0; i < record->extra_depends_count; i++) {
+        const struct envm_extra_group *group = &record->extra_depends[i];
+        envm_json_key_str(w, group->name);
+        envm_json_open_array(w);
+        for (size_t k = 0; k < group->depends.count; k++)
+            envm_json_put_str(w, group->depends.items[k]);
+        envm_json_close_array(w);
+    }
+    envm_json_close_object(w);
+}
+
 void envm_package_record_write_fields(struct envm_json_writer *w,
                                       const struct envm_package_record *record)
 {
@@ -468,7 +554,11 @@ void envm_package_record_write_fields(struct envm_json_writer *w,
     envm_json_field_u64(w, "build_number", record->build_number);
     envm_json_field_list(w, "constrains", record->constrains);
     envm_json_field_list(w, "depends", record->depends);
+    write_extra_depends(w, record);
     write_text(w, "features", record->features);
+    if (record->flags.count > 0)
+        envm_json_field_list(w, "flags", record->flags);
+    write_timestamp(w, "indexed_timestamp", record->indexed_timestamp);
     write_text(w, "license", record->license);
     write_text(w, "license_family", record->license_family);
     if (record->md5.known)
@@ -483,11 +573,7 @@ void envm_package_record_write_fields(struct envm_json_writer *w,
     if (record->has_size)
         envm_json_field_u64(w, "size", record->size);
     write_text(w, "subdir", record->subdir);
-    /* Milliseconds of before 1978 would be read as seconds: write those as seconds. */
-    if (record->timestamp > 0)
-        envm_json_field_u64(w, "timestamp",
-                            record->timestamp <= TIMESTAMP_SECONDS_MAX ? record->timestamp / 1000
-                                                                       : record->timestamp);
+    write_timestamp(w, "timestamp", record->timestamp);
     write_track_features(w, record->track_features);
     envm_json_field_str(w, "version", record->version);
 }

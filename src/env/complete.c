@@ -33,6 +33,9 @@ static void take_index(struct job *job)
     record->license = index->license;
     record->license_family = index->license_family;
     record->timestamp = index->timestamp;
+    record->extra_depends = index->extra_depends;
+    record->extra_depends_count = index->extra_depends_count;
+    record->flags = index->flags;
     record->python_site_packages_path = index->python_site_packages_path;
     if (index->subdir.len > 0)
         record->subdir = index->subdir;

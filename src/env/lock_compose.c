@@ -42,10 +42,22 @@ static void merge_provenance(struct envm_arena *arena, const struct envm_lockfil
     lock->provenance_count = count;
 }
 
+/* A spec is about the package, or has a condition that is. */
+static bool mentions(struct envm_str_list specs, envm_str name)
+{
+    for (size_t i = 0; i < specs.count; i++)
+        if (envm_str_starts_with(specs.items[i], name) ||
+            (envm_str_contains(specs.items[i], ENVM_STR("when")) &&
+             envm_str_contains(specs.items[i], name)))
+            return true;
+    return false;
+}
+
 /* Only what some package looks at: the kernel of whoever locked is nobody else's business, and the
  * lock should not change with it. */
 static struct envm_record_list virtual_in_use(struct envm_arena *arena,
-                                              const struct envm_lock_block *block)
+                                              const struct envm_lock_block *block,
+                                              struct envm_str_list requests)
 {
     struct envm_record_list used = {envm_arena_new_array(arena, const struct envm_package_record *,
                                                          block->virtual_packages.count),
@@ -53,16 +65,15 @@ static struct envm_record_list virtual_in_use(struct envm_arena *arena,
 
     for (size_t i = 0; i < block->virtual_packages.count; i++) {
         const struct envm_package_record *virtual_package = block->virtual_packages.items[i];
-        bool mentioned = false;
+        bool mentioned = mentions(requests, virtual_package->name);
 
         for (size_t k = 0; !mentioned && k < block->packages.count; k++) {
-            const struct envm_str_list *depends = &block->packages.items[k]->depends;
-            const struct envm_str_list *constrains = &block->packages.items[k]->constrains;
+            const struct envm_package_record *record = block->packages.items[k];
 
-            for (size_t d = 0; d < depends->count; d++)
-                mentioned |= envm_str_starts_with(depends->items[d], virtual_package->name);
-            for (size_t c = 0; c < constrains->count; c++)
-                mentioned |= envm_str_starts_with(constrains->items[c], virtual_package->name);
+            mentioned = mentions(record->depends, virtual_package->name) ||
+                        mentions(record->constrains, virtual_package->name);
+            for (size_t e = 0; !mentioned && e < record->extra_depends_count; e++)
+                mentioned = mentions(record->extra_depends[e].depends, virtual_package->name);
         }
         if (mentioned)
             used.items[used.count++] = virtual_package;
@@ -96,7 +107,7 @@ struct envm_lockfile envm_lock_compose(struct envm_arena *arena, const struct en
     }
     lock.platforms[lock.platform_count++] = (struct envm_lock_platform){
         .platform = block->platform,
-        .virtual_packages = virtual_in_use(arena, block),
+        .virtual_packages = virtual_in_use(arena, block, input->spec_texts),
         .tree = block->tree,
         .packages = envm_name_order(arena, block->packages),
     };

@@ -6,6 +6,16 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "conda/package_record.h"
+
+/* A dependency or constraint that holds only under a condition, or that an extra has brought. */
+struct term {
+    const struct envm_match_spec *spec;
+    const struct envm_package_record *constrainer; /* NULL: a dependency */
+    envm_str who;
+    bool is_request;
+    bool is_done;
+};
 
 struct check {
     struct envm_arena *arena;
@@ -16,6 +26,9 @@ struct check {
     struct envm_map names;                   /* name -> index in platform->packages */
     bool *reached;
     ENVM_VEC(size_t) queue;
+    size_t next; /* in the queue */
+    ENVM_VEC(struct term) terms;
+    struct envm_map extras; /* "NAME\nEXTRA" -> 1: asked for */
     ENVM_VEC(envm_str) reasons;
 };
 
@@ -76,6 +89,38 @@ static bool is_left_out(const struct check *c, envm_str name, bool is_request)
     return c->made_with->no_deps && !is_request;
 }
 
+static enum envm_code add_term(struct check *c, envm_str text, envm_str who,
+                               const struct envm_package_record *constrainer,
+                               struct envm_error *err)
+{
+    struct term term = {.constrainer = constrainer, .who = who};
+
+    ENVM_TRY(envm_match_spec_parse(c->arena, text, &term.spec, err));
+    envm_vec_push(&c->terms, term);
+    return ENVM_OK;
+}
+
+/* What the locked record of the name needs for the extras that the spec asks for. */
+static void ask_for_extras(struct check *c, const struct envm_match_spec *spec, size_t index)
+{
+    const struct envm_package_record *record = c->platform->packages.items[index];
+    struct envm_str_list extras = envm_match_spec_extras(spec);
+
+    for (size_t i = 0; i < extras.count; i++) {
+        const struct envm_extra_group *group = envm_package_record_extra(record, extras.items[i]);
+        envm_str who =
+            envm_arena_printf(c->arena, "%.*s[extras=[%.*s]] needs", ENVM_STR_ARGS(record->name),
+                              ENVM_STR_ARGS(extras.items[i]));
+        bool is_new = false;
+
+        envm_map_get(&c->extras, who, &is_new);
+        for (size_t k = 0; is_new && group && k < group->depends.count; k++)
+            if (add_term(c, group->depends.items[k], who, NULL, NULL) != ENVM_OK)
+                reason(c, "%.*s \"%.*s\", which cannot be understood", ENVM_STR_ARGS(who),
+                       ENVM_STR_ARGS(group->depends.items[k]));
+    }
+}
+
 static void require(struct check *c, const struct envm_match_spec *spec, envm_str who,
                     bool is_request)
 {
@@ -102,8 +147,24 @@ static void require(struct check *c, const struct envm_match_spec *spec, envm_st
                ENVM_STR_ARGS(text), ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
                ENVM_STR_ARGS(record->build));
     }
-    if (!c->made_with->no_deps || is_request)
-        reach(c, index);
+    if (c->made_with->no_deps && !is_request)
+        return;
+    reach(c, index);
+    ask_for_extras(c, spec, index);
+}
+
+static void constrain(struct check *c, const struct envm_match_spec *spec,
+                      const struct envm_package_record *record)
+{
+    envm_str name = envm_match_spec_exact_name(spec);
+    const uint64_t *found = envm_map_find(&c->names, name);
+    const struct envm_package_record *other =
+        found ? c->platform->packages.items[*found] : virtual_package(c, name);
+
+    if (other && !envm_match_spec_matches(spec, other))
+        reason(c, "%.*s excludes the locked %.*s %.*s (it allows \"%.*s\")",
+               ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(other->name),
+               ENVM_STR_ARGS(other->version), ENVM_STR_ARGS(envm_match_spec_text(spec)));
 }
 
 static enum envm_code check_record(struct check *c, const struct envm_package_record *record,
@@ -111,33 +172,79 @@ static enum envm_code check_record(struct check *c, const struct envm_package_re
 {
     envm_str who = envm_arena_printf(c->arena, "%.*s needs", ENVM_STR_ARGS(record->name));
 
-    for (size_t i = 0; i < record->depends.count; i++) {
-        const struct envm_match_spec *spec;
-
-        ENVM_TRY(envm_match_spec_parse(c->arena, record->depends.items[i], &spec, err));
-        require(c, spec, who, false);
-    }
+    for (size_t i = 0; i < record->depends.count; i++)
+        ENVM_TRY(add_term(c, record->depends.items[i], who, NULL, err));
     if (c->question->add_pip && envm_str_equal_c(record->name, "python")) {
         const uint64_t *pip = envm_map_find(&c->names, ENVM_STR("pip"));
 
         if (pip)
             reach(c, (size_t)*pip);
     }
-    for (size_t i = 0; i < record->constrains.count; i++) {
-        const struct envm_match_spec *spec;
-        const struct envm_package_record *other;
-        const uint64_t *found;
-        envm_str name;
+    for (size_t i = 0; i < record->constrains.count; i++)
+        ENVM_TRY(add_term(c, record->constrains.items[i], who, record, err));
+    return ENVM_OK;
+}
 
-        ENVM_TRY(envm_match_spec_parse(c->arena, record->constrains.items[i], &spec, err));
-        name = envm_match_spec_exact_name(spec);
-        found = envm_map_find(&c->names, name);
-        other = found ? c->platform->packages.items[*found] : virtual_package(c, name);
-        if (other && !envm_match_spec_matches(spec, other))
-            reason(c, "%.*s excludes the locked %.*s %.*s (it allows \"%.*s\")",
-                   ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(other->name),
-                   ENVM_STR_ARGS(other->version), ENVM_STR_ARGS(record->constrains.items[i]));
+/* Something that is asked for, or that the machine has, matches. */
+static bool is_there(const struct check *c, const struct envm_match_spec *spec)
+{
+    envm_str name = envm_match_spec_exact_name(spec);
+    const uint64_t *found = envm_map_find(&c->names, name);
+
+    if (found)
+        return c->reached[*found] &&
+               envm_match_spec_matches(spec, c->platform->packages.items[*found]);
+    const struct envm_package_record *virtual = virtual_package(c, name);
+    return virtual && envm_match_spec_matches(spec, virtual);
+}
+
+static bool holds(const struct check *c, const struct envm_condition *condition)
+{
+    bool values[ENVM_CONDITION_STEPS_MAX];
+    size_t count = 0;
+
+    if (!condition)
+        return true;
+    for (size_t i = 0; i < condition->count; i++) {
+        const struct envm_condition_step *step = &condition->steps[i];
+        if (step->op == ENVM_CONDITION_SPEC) {
+            values[count++] = is_there(c, step->spec);
+            continue;
+        }
+        count--;
+        values[count - 1] = step->op == ENVM_CONDITION_AND ? values[count - 1] && values[count]
+                                                           : values[count - 1] || values[count];
     }
+    return values[0];
+}
+
+/* Applies what has come to hold. A condition that holds stays so, since packages are only added. */
+static bool apply_terms(struct check *c)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < c->terms.count; i++) {
+        struct term term = c->terms.items[i];
+
+        if (term.is_done || !holds(c, envm_match_spec_condition(term.spec)))
+            continue;
+        c->terms.items[i].is_done = any = true;
+        if (term.constrainer)
+            constrain(c, term.spec, term.constrainer);
+        else
+            require(c, term.spec, term.who, term.is_request);
+    }
+    return any;
+}
+
+static enum envm_code follow(struct check *c, struct envm_error *err)
+{
+    do {
+        while (c->next < c->queue.count) {
+            size_t index = c->queue.items[c->next++];
+            ENVM_TRY(check_record(c, c->platform->packages.items[index], err));
+        }
+    } while (apply_terms(c) || c->next < c->queue.count);
     return ENVM_OK;
 }
 
@@ -245,14 +352,15 @@ static enum envm_code run_check(struct check *c, const struct envm_lockfile *loc
     for (size_t i = 0; i < packages->count; i++)
         envm_map_set(&c->names, packages->items[i]->name, i);
     for (size_t i = 0; i < c->question->spec_count; i++)
-        require(c, c->question->specs[i], ENVM_STR("the request"), true);
+        envm_vec_push(&c->terms, ((struct term){.spec = c->question->specs[i],
+                                                .who = ENVM_STR("the request"),
+                                                .is_request = true}));
     if (c->made_with->only_deps)
         ENVM_TRY(note_asked(c, lock, err));
     for (size_t i = 0; i < packages->count; i++)
         if (c->question->packages_only || c->made_with->only_deps)
             reach(c, i);
-    for (size_t i = 0; i < c->queue.count; i++)
-        ENVM_TRY(check_record(c, packages->items[c->queue.items[i]], err));
+    ENVM_TRY(follow(c, err));
     for (size_t i = 0; i < packages->count; i++) {
         if (!c->reached[i])
             reason(c, "nothing asks for the locked %.*s any more",
@@ -287,6 +395,8 @@ enum envm_code envm_lockfile_check(struct envm_arena *arena, const struct envm_l
     envm_map_release(&c.names);
     envm_map_release(&c.asked);
     envm_vec_release(&c.queue);
+    envm_vec_release(&c.terms);
+    envm_map_release(&c.extras);
     envm_vec_release(&c.reasons);
     return code;
 }

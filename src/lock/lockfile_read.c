@@ -16,6 +16,7 @@
 #include "conda/match_spec.h"
 #include "conda/package_record.h"
 #include "conda/platform.h"
+#include "lock/lockfile_extras.h"
 #include "lock/lockfile_key.h"
 
 struct reader {
@@ -232,8 +233,11 @@ static enum envm_code read_package(struct reader *r, const struct envm_yaml_node
                                           "build-number",
                                           "noarch",
                                           "timestamp",
+                                          "indexed-timestamp",
                                           "depends",
                                           "constrains",
+                                          "extra-depends",
+                                          "flags",
                                           "track-features",
                                           "features",
                                           "license",
@@ -241,8 +245,9 @@ static enum envm_code read_package(struct reader *r, const struct envm_yaml_node
                                           "python-site-packages-path",
                                           NULL};
     struct envm_package_record *record = envm_arena_new(r->arena, struct envm_package_record);
-    const struct envm_yaml_node *url;
+    const struct envm_yaml_node *url, *where;
     struct envm_lockfile_key key;
+    const char *reason;
 
     ENVM_TRY(expect(r, node, ENVM_YAML_MAPPING, "a package"));
     if (!envm_lockfile_key_parse(key_node->scalar, &key))
@@ -265,8 +270,12 @@ static enum envm_code read_package(struct reader *r, const struct envm_yaml_node
     ENVM_TRY(read_noarch(r, node, &record->noarch));
     ENVM_TRY(read_number(r, node, "build-number", &record->build_number, NULL));
     ENVM_TRY(read_number(r, node, "timestamp", &record->timestamp, NULL));
+    ENVM_TRY(read_number(r, node, "indexed-timestamp", &record->indexed_timestamp, NULL));
     ENVM_TRY(read_list(r, node, "depends", &record->depends));
     ENVM_TRY(read_list(r, node, "constrains", &record->constrains));
+    reason = envm_lockfile_read_extras(r->arena, node, record, &where);
+    if (reason)
+        return bad(r, ENVM_MALFORMED, where, "%s", reason);
     ENVM_TRY(read_list(r, node, "track-features", &record->track_features));
     ENVM_TRY(read_text(r, node, "features", &record->features));
     ENVM_TRY(read_text(r, node, "license", &record->license));
@@ -345,7 +354,7 @@ static enum envm_code check_dependencies(struct reader *r, const struct envm_yam
         }
         name = envm_match_spec_exact_name(spec);
         if (name.len > 0 && !envm_str_starts_with(name, ENVM_STR("__")) &&
-            !envm_map_find(names, name))
+            !envm_match_spec_condition(spec) && !envm_map_find(names, name))
             return bad(r, ENVM_MALFORMED, node, "%s needs \"%s\", which the lock does not hold",
                        shown(r, record->file_name), shown(r, record->depends.items[i]));
     }

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/vec.h"
 #include "codec/yaml_writer.h"
+#include "lock/lockfile_extras.h"
 #include "lock/lockfile_key.h"
 
 struct keyed_record {
@@ -83,8 +84,11 @@ static void add_package(struct envm_buf *out, const struct keyed_record *keyed)
                                                                  : ENVM_STR("generic"));
     if (record->timestamp)
         envm_yaml_add_u64(out, 4, "timestamp", record->timestamp);
+    if (record->indexed_timestamp)
+        envm_yaml_add_u64(out, 4, "indexed-timestamp", record->indexed_timestamp);
     add_list(out, 4, "depends", record->depends);
     add_list(out, 4, "constrains", record->constrains);
+    envm_lockfile_add_extras(out, 4, record);
     add_list(out, 4, "track-features", record->track_features);
     add_text(out, 4, "features", record->features);
     add_text(out, 4, "python-site-packages-path", record->python_site_packages_path);

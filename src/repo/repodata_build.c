@@ -108,6 +108,49 @@ static struct envm_image_record *new_record(struct envm_image_builder *builder)
     return envm_image_builder_record(builder, builder->record_end++);
 }
 
+static bool has_more(const struct envm_package_record *record)
+{
+    return record->python_site_packages_path.len > 0 || record->indexed_timestamp > 0 ||
+           record->flags.count > 0 || record->extra_depends_count > 0;
+}
+
+struct more_list {
+    struct envm_arena arena;
+    ENVM_VEC(envm_str) texts;
+};
+
+static void push_more(struct more_list *list, enum envm_image_more what, envm_str text)
+{
+    envm_vec_push(&list->texts,
+                  envm_arena_printf(&list->arena, "%c%.*s", (int)what, ENVM_STR_ARGS(text)));
+}
+
+static uint32_t add_more(struct envm_image_builder *builder, uint32_t near,
+                         const struct envm_package_record *record)
+{
+    struct more_list list = {0};
+    uint32_t reference;
+
+    if (record->python_site_packages_path.len > 0)
+        push_more(&list, ENVM_IMAGE_MORE_SITE_PACKAGES, record->python_site_packages_path);
+    if (record->indexed_timestamp > 0)
+        push_more(
+            &list, ENVM_IMAGE_MORE_INDEXED,
+            envm_arena_printf(&list.arena, "%llu", (unsigned long long)record->indexed_timestamp));
+    for (size_t i = 0; i < record->flags.count; i++)
+        push_more(&list, ENVM_IMAGE_MORE_FLAG, record->flags.items[i]);
+    for (size_t i = 0; i < record->extra_depends_count; i++) {
+        const struct envm_extra_group *group = &record->extra_depends[i];
+        push_more(&list, ENVM_IMAGE_MORE_GROUP, group->name);
+        for (size_t k = 0; k < group->depends.count; k++)
+            push_more(&list, ENVM_IMAGE_MORE_DEPENDS, group->depends.items[k]);
+    }
+    reference = add_list(builder, near, (struct envm_str_list){list.texts.items, list.texts.count});
+    envm_vec_release(&list.texts);
+    envm_arena_release(&list.arena);
+    return reference;
+}
+
 static uint32_t flags_of(const struct envm_package_record *record,
                          const struct envm_archive_name *file, bool subdir_is_noarch)
 {
@@ -166,7 +209,8 @@ void envm_image_builder_add(struct envm_image_builder *builder,
     entry.features = add_text(texts, last->features, record->features);
     entry.license = add_text(texts, last->license, record->license);
     entry.license_family = add_text(texts, last->license_family, record->license_family);
-    entry.site_packages = add_text(texts, last->site_packages, record->python_site_packages_path);
+    if (has_more(record))
+        entry.more = add_more(builder, last->more, record);
     memcpy(entry.sha256, record->sha256.bytes, sizeof(entry.sha256));
     memcpy(entry.md5, record->md5.bytes, sizeof(entry.md5));
     *new_record(builder) = entry;
@@ -223,10 +267,11 @@ static void translate_lists(struct envm_intern *to, const struct envm_intern *fr
 
 static void translate_record(const struct translation *map, struct envm_image_record *record)
 {
-    uint32_t *texts[] = {&record->name,           &record->version,      &record->build,
-                         &record->file_name,      &record->features,     &record->license,
-                         &record->license_family, &record->site_packages};
-    uint32_t *lists[] = {&record->depends, &record->constrains, &record->track_features};
+    uint32_t *texts[] = {&record->name,          &record->version,  &record->build,
+                         &record->file_name,     &record->features, &record->license,
+                         &record->license_family};
+    uint32_t *lists[] = {&record->depends, &record->constrains, &record->track_features,
+                         &record->more};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = map->texts[envm_intern_index(*texts[i])];

@@ -15,7 +15,7 @@
 #include "base/str.h"
 
 #define ENVM_IMAGE_MAGIC "envmRIX\n"
-#define ENVM_IMAGE_VERSION 2u /* raise it with every change of layout or of what is stored */
+#define ENVM_IMAGE_VERSION 3u /* raise it with every change of layout or of what is stored */
 #define ENVM_IMAGE_TEXT_MAX ((size_t)1 << 20) /* longest text; a longer one makes the file bad */
 #define ENVM_IMAGE_BYTE_ORDER 0x01020304u
 
@@ -72,9 +72,20 @@ struct envm_image_record {
     uint32_t version, build;
     uint32_t file_name;                           /* 0: name-version-build and the extension */
     uint32_t depends, constrains, track_features; /* lists */
-    uint32_t features, license, license_family, site_packages;
+    uint32_t features, license, license_family;
+    uint32_t more;  /* list of what few records have, see envm_image_more */
     uint32_t flags; /* enum envm_image_flag */
     uint32_t name;  /* text; not needed by whoever comes by the name */
+};
+
+/* What a text of `more` is about: its first byte. A group of optional dependencies comes before
+ * its dependencies. */
+enum envm_image_more {
+    ENVM_IMAGE_MORE_SITE_PACKAGES = 'p',
+    ENVM_IMAGE_MORE_INDEXED = 't', /* milliseconds, decimal */
+    ENVM_IMAGE_MORE_FLAG = 'f',
+    ENVM_IMAGE_MORE_GROUP = 'g',
+    ENVM_IMAGE_MORE_DEPENDS = 'd',
 };
 
 struct envm_image {

@@ -11,6 +11,7 @@
 #define SCRATCH_MAX ((size_t)48 * 1024)
 #define FILE_NAME_MAX 211 /* CEP 26, as in conda/archive_name */
 #define FAULT_NAME_MAX 256
+#define MESSAGE_MAX 500
 #define RECORD_SIZE_USUAL 520
 #define DEPTH_OF_PACKAGES 2
 #define REMOVED_MAX ((size_t)10 * 1000 * 1000)
@@ -155,6 +156,41 @@ static void read_text(struct parser *parser, envm_str *ret_text, bool *ret_prese
         *ret_present = true;
 }
 
+/* The first revision that is newer than what envm reads, with the channel's words about it. */
+static void read_revision(struct parser *parser, envm_str revision)
+{
+    struct envm_repodata_part *part = parser->part;
+    bool is_news = !envm_str_equal_c(revision, "v3") && part->newer_revision.len == 0;
+    envm_str key;
+
+    if (!is_news || envm_json_peek(&parser->r) != ENVM_JSON_OBJECT) {
+        envm_json_skip(&parser->r, NULL);
+        return;
+    }
+    part->newer_revision =
+        envm_arena_str(parser->arena, envm_str_slice(revision, 0, FAULT_NAME_MAX));
+    envm_json_begin_object(&parser->r);
+    while (envm_json_next_key(&parser->r, parser->arena, &key)) {
+        if (envm_str_equal_c(key, "message"))
+            read_text(parser, &part->revision_message, NULL);
+        else
+            envm_json_skip(&parser->r, NULL);
+    }
+}
+
+static void read_revisions(struct parser *parser)
+{
+    envm_str revision;
+
+    if (envm_json_peek(&parser->r) != ENVM_JSON_OBJECT) {
+        envm_json_skip(&parser->r, NULL);
+        return;
+    }
+    envm_json_begin_object(&parser->r);
+    while (envm_json_next_key(&parser->r, parser->arena, &revision))
+        read_revision(parser, revision);
+}
+
 static void read_info(struct parser *parser)
 {
     struct envm_repodata_part *part = parser->part;
@@ -170,6 +206,8 @@ static void read_info(struct parser *parser)
             read_text(parser, &part->info_subdir, &part->has_info_subdir);
         else if (envm_str_equal_c(key, "base_url"))
             read_text(parser, &part->base_url, NULL);
+        else if (envm_str_equal_c(key, "repodata_revisions"))
+            read_revisions(parser);
         else
             envm_json_skip(&parser->r, NULL);
     }
@@ -196,6 +234,34 @@ static void read_removed(struct parser *parser)
     }
 }
 
+/* CEP 48: { EXTENSION: { STEM: record } }. Extensions that are no package format of conda belong to
+ * other ecosystems. Nothing in it looks like a place to cut; should a file be cut here all the
+ * same, the part is broken, and the file is read whole. */
+static void read_v3(struct parser *parser)
+{
+    envm_str extension, stem;
+
+    if (envm_json_peek(&parser->r) != ENVM_JSON_OBJECT) {
+        envm_json_skip(&parser->r, NULL);
+        return;
+    }
+    envm_json_begin_object(&parser->r);
+    while (envm_json_next_key(&parser->r, parser->arena, &extension)) {
+        if ((!envm_str_equal_c(extension, "conda") && !envm_str_equal_c(extension, "tar.bz2")) ||
+            envm_json_peek(&parser->r) != ENVM_JSON_OBJECT) {
+            envm_json_skip(&parser->r, NULL);
+            continue;
+        }
+        envm_json_begin_object(&parser->r);
+        while (envm_json_next_key(&parser->r, &parser->scratch, &stem)) {
+            read_record(parser, envm_arena_printf(&parser->scratch, "%.*s.%.*s",
+                                                  ENVM_STR_ARGS(stem), ENVM_STR_ARGS(extension)));
+            if (parser->scratch.used > SCRATCH_MAX)
+                envm_arena_release(&parser->scratch);
+        }
+    }
+}
+
 /* The elements of the document, up to its end or to a cut. */
 static void read_document(struct parser *parser)
 {
@@ -209,6 +275,8 @@ static void read_document(struct parser *parser)
             read_info(parser);
         } else if (envm_str_equal_c(key, "removed")) {
             read_removed(parser);
+        } else if (envm_str_equal_c(key, "v3")) {
+            read_v3(parser);
         } else {
             skip_value(parser);
         }
@@ -360,7 +428,7 @@ struct whole {
     struct envm_arena *arena;
     struct envm_bad_records bad;
     size_t records; /* so far */
-    envm_str base_url, info_subdir;
+    envm_str base_url, info_subdir, newer_revision, revision_message;
     bool has_info_subdir;
     ENVM_VEC(envm_str) removed;
     ENVM_VEC(struct envm_image_span) spans;
@@ -395,6 +463,10 @@ static void add_part(struct whole *whole, const struct envm_repodata_part *part)
         whole->base_url = part->base_url;
     if (part->has_info_subdir)
         whole->info_subdir = part->info_subdir;
+    if (part->newer_revision.len > 0) {
+        whole->newer_revision = part->newer_revision;
+        whole->revision_message = part->revision_message;
+    }
     whole->has_info_subdir |= part->has_info_subdir;
 }
 
@@ -423,6 +495,22 @@ static void warn_about_skipped(const struct whole *whole)
                    whole->bad.count == 1 ? "" : "s", envm_buf_str(&name).ptr, whole->bad.fault);
 }
 
+static void warn_about_revision(const struct whole *whole)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+
+    if (whole->newer_revision.len == 0)
+        return;
+    envm_buf_add_escaped(&text, whole->newer_revision, FAULT_NAME_MAX);
+    if (whole->revision_message.len > 0) {
+        envm_buf_add_cstr(&text, ": ");
+        envm_buf_add_escaped(&text, whole->revision_message, MESSAGE_MAX);
+    }
+    envm_sink_warn(whole->source->sink,
+                   "%.*s: the channel has packages that this version of envm cannot see (%s)",
+                   ENVM_STR_ARGS(whole->source->url), envm_buf_str(&text).ptr);
+}
+
 static enum envm_code check_subdir(const struct whole *whole, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf found = envm_buf_text();
@@ -446,6 +534,7 @@ static enum envm_code join(struct whole *whole, struct envm_image_builder *build
     envm_image_layout_make(builder, whole->spans.items, whole->spans.count, removed, ret_layout);
     add_duplicates(whole, builder, ret_layout);
     warn_about_skipped(whole);
+    warn_about_revision(whole);
     ret_summary->skipped = whole->bad.count;
     return ENVM_OK;
 }

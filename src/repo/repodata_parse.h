@@ -61,6 +61,9 @@ struct envm_repodata_part {
     struct envm_bad_records lead_bad, bad;
     envm_str base_url, info_subdir; /* as written */
     bool has_info_subdir;
+    envm_str
+        newer_revision; /* of the repodata (CEP 48), of which envm reads nothing; "" for none */
+    envm_str revision_message;
     ENVM_VEC(envm_str) removed;
 };
 void envm_repodata_part_release(struct envm_repodata_part *part);

@@ -30,17 +30,70 @@ static void fill_location(const struct envm_image_source *source, struct envm_ar
     record->file_name = envm_str_skip(record->url, base.len + 1);
 }
 
+/* Groups with their dependencies, which stand one after the other. */
+static void fill_groups(struct envm_arena *arena, struct envm_str_list texts,
+                        struct envm_package_record *record)
+{
+    struct envm_extra_group *groups =
+        envm_arena_new_array(arena, struct envm_extra_group, texts.count);
+    envm_str *depends = envm_arena_new_array(arena, envm_str, texts.count);
+    size_t count = 0, used = 0;
+
+    for (size_t i = 0; i < texts.count; i++) {
+        envm_str text = envm_str_skip(texts.items[i], 1);
+        if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_GROUP)
+            groups[count++] = (struct envm_extra_group){text, {depends + used, 0}};
+        if (texts.items[i].ptr[0] != ENVM_IMAGE_MORE_DEPENDS || count == 0)
+            continue;
+        depends[used++] = text;
+        groups[count - 1].depends.count++;
+    }
+    record->extra_depends = groups;
+    record->extra_depends_count = count;
+}
+
+static bool fill_more(const struct envm_image *image, struct envm_arena *arena, uint32_t reference,
+                      struct envm_package_record *record)
+{
+    struct envm_str_list texts;
+    size_t groups = 0, flags = 0;
+
+    if (!envm_image_list(image, reference, arena, &texts))
+        return false;
+    for (size_t i = 0; i < texts.count; i++) {
+        if (texts.items[i].len == 0)
+            return false;
+        flags += texts.items[i].ptr[0] == ENVM_IMAGE_MORE_FLAG;
+        groups += texts.items[i].ptr[0] == ENVM_IMAGE_MORE_GROUP;
+    }
+    envm_str *items = flags ? envm_arena_new_array(arena, envm_str, flags) : NULL;
+    record->flags = (struct envm_str_list){items, 0};
+    if (groups > 0)
+        fill_groups(arena, texts, record);
+    for (size_t i = 0; i < texts.count; i++) {
+        envm_str text = envm_str_skip(texts.items[i], 1);
+        if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_FLAG)
+            items[record->flags.count++] = text;
+        else if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_SITE_PACKAGES)
+            record->python_site_packages_path = text;
+        else if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_INDEXED &&
+                 !envm_str_parse_u64(text, &record->indexed_timestamp))
+            return false;
+    }
+    return true;
+}
+
 static bool fill_texts(const struct envm_image *image, struct envm_arena *arena,
                        const struct envm_image_record *entry, struct envm_package_record *record,
                        envm_str *ret_file_name)
 {
-    return envm_image_text(image, entry->version, &record->version) &&
+    return (entry->more == 0 || fill_more(image, arena, entry->more, record)) &&
+           envm_image_text(image, entry->version, &record->version) &&
            envm_image_text(image, entry->build, &record->build) &&
            envm_image_text(image, entry->file_name, ret_file_name) &&
            envm_image_text(image, entry->features, &record->features) &&
            envm_image_text(image, entry->license, &record->license) &&
            envm_image_text(image, entry->license_family, &record->license_family) &&
-           envm_image_text(image, entry->site_packages, &record->python_site_packages_path) &&
            envm_image_list(image, entry->depends, arena, &record->depends) &&
            envm_image_list(image, entry->constrains, arena, &record->constrains) &&
            envm_image_list(image, entry->track_features, arena, &record->track_features);

@@ -41,6 +41,10 @@ def expected(repodata):
         for file_name, record in repodata.get(section, {}).items():
             if file_name not in removed:
                 records[file_name] = record
+    for extension in ("conda", "tar.bz2"):
+        for stem, record in repodata.get("v3", {}).get(extension, {}).items():
+            if f"{stem}.{extension}" not in removed:
+                records.setdefault(f"{stem}.{extension}", record)
     twins = {stem_of(name) for name in records if name.endswith(".conda")}
     return {name: record for name, record in records.items()
             if not (name.endswith(".tar.bz2") and stem_of(name) in twins)}
@@ -59,6 +63,9 @@ def normal(record, subdir):
         "build_number": record.get("build_number", 0),
         "depends": record.get("depends") or [],
         "constrains": record.get("constrains") or [],
+        "extra_depends": record.get("extra_depends") or {},
+        "flags": record.get("flags") or [],
+        "indexed_timestamp": record.get("indexed_timestamp") or 0,
         "track_features": features(record.get("track_features")),
         "sha256": (record.get("sha256") or "").lower(),
         "md5": (record.get("md5") or "").lower(),

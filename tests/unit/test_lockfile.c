@@ -53,12 +53,20 @@ static const char sample[] = "version: 1\n"
                              "    depends:\n"
                              "      - \"lib >=2,<3\"\n"
                              "      - __glibc >=2.17\n"
+                             "    extra-depends:\n"
+                             "      docs: []\n"
+                             "      test:\n"
+                             "        - lib\n"
+                             "    flags:\n"
+                             "      - cuda\n"
+                             "      - blas:mkl\n"
                              "  conda-forge/noarch/lib-2.1-0.tar.bz2:\n"
                              "    url: " URL "noarch/lib-2.1-0.tar.bz2\n"
                              "    sha256: " SHA_B "\n"
                              "    build-number: 0\n"
                              "    noarch: python\n"
                              "    timestamp: 1700000000000\n"
+                             "    indexed-timestamp: 1700000000001\n"
                              "    constrains:\n"
                              "      - app <2\n"
                              "provenance:\n"
@@ -115,6 +123,10 @@ static void test_read(void **state)
     assert_int_equal(app->build_number, 1);
     assert_int_equal(app->size, 12);
     assert_int_equal(app->depends.count, 2);
+    assert_int_equal(app->extra_depends_count, 2);
+    assert_true(envm_str_equal_c(app->extra_depends[1].depends.items[0], "lib"));
+    assert_true(envm_str_equal_c(app->flags.items[1], "blas:mkl"));
+    assert_int_equal(platform->packages.items[1]->indexed_timestamp, 1700000000001);
     assert_int_equal(platform->packages.items[1]->noarch, ENVM_NOARCH_PYTHON);
     assert_false(platform->packages.items[1]->has_size);
     assert_true(envm_str_equal_c(f->lock.variables[0].value, "a: b"));
@@ -201,15 +213,25 @@ static const struct refusal refusals[] = {
     {"version: 1\n", "version: 1\n<<<<<<< HEAD\n", ENVM_MALFORMED, "merge conflict at line 2"},
     {"          __glibc: 2.36=0\n", "          glibc: 2.36=0\n", ENVM_MALFORMED, "virtual package"},
     {"      - \"lib >=2,<3\"\n", "      - lib >=2,<\n", ENVM_MALFORMED, "unreadable"},
+    {"      - cuda\n", "      - CUDA\n", ENVM_MALFORMED, "not a flag"},
+    {"      docs: []\n", "      Docs: []\n", ENVM_MALFORMED, "group that breaks the rules"},
+    {"      docs: []\n", "      docs: x\n", ENVM_MALFORMED, "list of texts"},
+    {"      docs: []\n", "      test: []\n", ENVM_MALFORMED, "already given"},
+    {"    indexed-timestamp: 17", "    indexed-timestamp: x", ENVM_MALFORMED, "whole number"},
 };
+
+static envm_str replace(struct fixture *f, envm_str text, const char *from, const char *to)
+{
+    const char *at = strstr(text.ptr, from);
+
+    assert_non_null(at);
+    return envm_arena_printf(&f->arena, "%.*s%s%s", (int)(at - text.ptr), text.ptr, to,
+                             at + strlen(from));
+}
 
 static envm_str replaced(struct fixture *f, const char *from, const char *to)
 {
-    const char *at = strstr(sample, from);
-
-    assert_non_null(at);
-    return envm_arena_printf(&f->arena, "%.*s%s%s", (int)(at - sample), sample, to,
-                             at + strlen(from));
+    return replace(f, ENVM_STR(sample), from, to);
 }
 
 static void test_refusals(void **state)
@@ -344,6 +366,71 @@ static void test_constrains(void **state)
     assert_non_null(strstr(reasons.items[0].ptr, "lib excludes the locked app 1.0"));
 }
 
+/* What app depends on in the first and has for its extra in the second; lib 2.1 is locked, and so
+ * is nothing else. */
+static void test_conditions_and_extras(void **state)
+{
+    static const struct {
+        const char *depends, *extra, *request, *reason;
+    } rows[] = {
+        {"lib", "none", "app", NULL},
+        {"lib[when=__glibc]", "none", "app", NULL},
+        {"lib[when=\\\"__glibc>=2.30 and app\\\"]", "none", "app", NULL},
+        {"lib[when=__win]", "none", "app", "nothing asks for the locked lib"},
+        {"lib[when=\\\"__win or __glibc<2\\\"]", "none", "app", "nothing asks for the locked lib"},
+        {"lib >=3[when=__glibc]", "none", "app", "is not met by the locked lib 2.1"},
+        {"lib >=3[when=__win]", "none", "app", "nothing asks for the locked lib"},
+        {"other[when=__glibc]", "none", "app", "is not in the lock"},
+        /* what is there only because of itself is not there */
+        {"lib[when=lib]", "none", "app", "nothing asks for the locked lib"},
+        {"__glibc", "lib", "app", "nothing asks for the locked lib"},
+        {"__glibc", "lib", "app[extras=[test]]", NULL},
+        {"__glibc", "lib", "app[extras=[docs,test]]", NULL},
+        {"__glibc", "lib", "app[extras=[nothing]]", "nothing asks for the locked lib"},
+        {"__glibc", "lib >=3", "app[extras=[test]]", "app[extras=[test]] needs \"lib >=3\" is not"},
+        {"__glibc", "lib[when=__win]", "app[extras=[test]]", "nothing asks for the locked lib"},
+        {"__glibc", "lib[when=app]", "app[extras=[test]]", NULL},
+        {"app[extras=[test]]", "lib", "app", NULL},
+        {"lib", "none", "app[when=__glibc]", NULL},
+        {"lib", "none", "app[when=__win]", "nothing asks for the locked app"},
+        {"lib", "none", "app[flags=[cuda]]", NULL},
+        {"lib", "none", "app[flags=[rocm]]", "is not met by the locked app"},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct question_row row = {rows[i].request, "conda-forge", "strict", "2.36", NULL};
+        struct envm_str_list reasons = {0};
+        envm_str text = replaced(f, "      - \"lib >=2,<3\"\n", "      - \"@\"\n");
+        text = replace(f, text, "@", rows[i].depends);
+        text = replace(f, text, "        - lib\n", "        - \"@\"\n");
+        text = replace(f, text, "@", rows[i].extra);
+        if (read_text(f, text) != ENVM_OK)
+            fail_msg("row %zu: %s", i, f->err.text);
+        ask(f, &row, &reasons);
+        if (!rows[i].reason ? reasons.count > 0
+                            : reasons.count == 0 || !strstr(reasons.items[0].ptr, rows[i].reason))
+            fail_msg("row %zu: \"%s\"", i, reasons.count ? reasons.items[0].ptr : "");
+    }
+}
+
+static void test_conditional_constraint(void **state)
+{
+    struct fixture *f = *state;
+    struct question_row row = {"app", "conda-forge", "strict", "2.36", NULL};
+    struct envm_str_list reasons = {0};
+
+    assert_int_equal(read_text(f, replaced(f, "      - app <2\n", "      - app <1[when=__win]\n")),
+                     ENVM_OK);
+    ask(f, &row, &reasons);
+    assert_int_equal(reasons.count, 0);
+    assert_int_equal(
+        read_text(f, replaced(f, "      - app <2\n", "      - app <1[when=__glibc]\n")), ENVM_OK);
+    ask(f, &row, &reasons);
+    assert_int_equal(reasons.count, 1);
+    assert_non_null(strstr(reasons.items[0].ptr, "lib excludes the locked app 1.0"));
+}
+
 /* --- detection and keys ------------------------------------------------------------------- */
 
 static void test_detect(void **state)
@@ -390,6 +477,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_check, setup, teardown),
         cmocka_unit_test_setup_teardown(test_check_variables_and_platform, setup, teardown),
         cmocka_unit_test_setup_teardown(test_constrains, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_conditions_and_extras, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_conditional_constraint, setup, teardown),
         cmocka_unit_test(test_detect),
         cmocka_unit_test(test_key),
     };

@@ -2,7 +2,7 @@
 #include "conda_data.h"
 
 #include "base/hex.h"
-#include "conda/match_spec.h"
+#include "conda/match_spec_parts.h"
 #include "conda/version_spec.h"
 
 #define SHA "f453db4ffe2271ec492a2913af4e61d4a6c118201f07de757df0eff769b65d2e"
@@ -97,8 +97,19 @@ static void test_canonical(void **state)
         /* CEP 43 to 45 */
         {"pkg[when='python >=3.10']", "pkg[when='python >=3.10']"},
         {"pkg[extras=[a,b], version=1]", "pkg==1[extras=[a,b]]"},
-        {"pkg[extras=[a,'b c', 'it\\'s']]", "pkg[extras=[a,'b c','it\\'s']]"},
+        {"pkg[when=__unix]", "pkg[when='__unix']"},
+        {"pkg[version='2',build_number=0,when=__unix]", "pkg==2[build_number=0,when='__unix']"},
+        {"pkg>=2[when=\"python>=3.10\"]", "pkg[version='>=2',when='python>=3.10']"},
+        {"pkg[when='a and (b>=2 or c[build=\"x*\"])']",
+         "pkg[when='a and (b>=2 or c[build=\"x*\"])']"},
+        {"pkg[when=\"(a (1.8|1.9)) or b[flags=[x,y]]\"]",
+         "pkg[when='(a (1.8|1.9)) or b[flags=[x,y]]']"},
+        {"pkg[extras=test]", "pkg[extras=[test]]"},
+        {"pkg[extras=[a, 'b.c' , \"d+e-f_1\"]]", "pkg[extras=[a,b.c,d+e-f_1]]"},
+        {"pkg[when='a', extras=[x], flags=['y']]", "pkg[flags=[y],when='a',extras=[x]]"},
         {"pkg[flags=['cuda', x]]", "pkg[flags=[cuda,x]]"},
+        {"pkg[version='>=3.1', flags=[\"cuda\", \"blas:*\"]]",
+         "pkg[version='>=3.1',flags=[cuda,blas:*]]"},
         /* files */
         {"https://conda.anaconda.org/conda-forge/linux-64/python-3.11.10-h123456_0.conda",
          "conda-forge/linux-64::python==3.11.10=h123456_0"},
@@ -136,6 +147,30 @@ static void test_refusals(void **state)
         {"pkg[version='1]", "not closed"},
         {"pkg[extras=[a'b']]", "list"},
         {"pkg[flags=[[a]]]", "list"},
+        {"pkg[extras=[A]]", "extra"},
+        {"pkg[extras=['a b']]", "extra"},
+        {"pkg[extras=a/b]", "extra"},
+        {"pkg[flags=['!cuda']]", "flag"},
+        {"pkg[flags=['?cuda']]", "flag"},
+        {"pkg[flags=CUDA]", "flag"},
+        {"pkg[flags=['a:b:c']]", "flag"},
+        {"pkg[flags=['a:']]", "flag"},
+        {"pkg[when='']", "empty"},
+        {"pkg[when=' ']", "a spec is missing"},
+        {"pkg[when='a and']", "a spec is missing"},
+        {"pkg[when='or a']", "a spec is missing"},
+        {"pkg[when='a and or b']", "a spec is missing"},
+        {"pkg[when='(a']", "has no ')'"},
+        {"pkg[when='a)']", "has no '('"},
+        {"pkg[when='()']", "a spec is missing"},
+        {"pkg[when='(a) b']", "'and' or 'or' is missing"},
+        {"pkg[when='not a']", "no 'not'"},
+        {"pkg[when='a*']", "exact name"},
+        {"pkg[when='*[build=x]']", "exact name"},
+        {"pkg[when='a[when=b]']", "condition of its own"},
+        {"pkg[when='a[extras=b]']", "extras"},
+        {"pkg[when='a[version=']", "not closed"},
+        {"pkg[when='a >=']", "operator"},
         {"pkg[version=1] x", "nothing may follow"},
         {"pkg[version=1,version=2]", "twice"},
         {"pkg[build_number=x]", "build_number"},
@@ -212,9 +247,80 @@ static void test_accessors(void **state)
     assert_null(envm_match_spec_version(spec));
 }
 
+/* The condition in postfix: names of specs, & and |. */
+static envm_str postfix(struct envm_arena *arena, const char *when)
+{
+    const struct envm_match_spec *spec;
+    envm_str text = ENVM_STR("");
+
+    assert_int_equal(
+        envm_match_spec_parse(arena, envm_arena_printf(arena, "x[when='%s']", when), &spec, NULL),
+        ENVM_OK);
+    const struct envm_condition *condition = envm_match_spec_condition(spec);
+    for (size_t i = 0; i < condition->count; i++) {
+        const struct envm_condition_step *step = &condition->steps[i];
+        text = envm_arena_printf(arena, "%s%s%s", text.ptr, i ? " " : "",
+                                 step->op == ENVM_CONDITION_AND  ? "&"
+                                 : step->op == ENVM_CONDITION_OR ? "|"
+                                                                 : step->spec->name.text.ptr);
+    }
+    return text;
+}
+
+static void test_conditions(void **state)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    char deep[2 * 70 + 2];
+    const struct envm_match_spec *spec;
+
+    (void)state;
+    assert_string_equal(postfix(&arena, "a").ptr, "a");
+    assert_string_equal(postfix(&arena, "a or b and c").ptr, "a b c & |");
+    assert_string_equal(postfix(&arena, "a and b or c").ptr, "a b & c |");
+    assert_string_equal(postfix(&arena, "(a or b) and c").ptr, "a b | c &");
+    assert_string_equal(postfix(&arena, "a and(b or(c))").ptr, "a b c | &");
+    assert_string_equal(postfix(&arena, "android and order or notary").ptr,
+                        "android order & notary |");
+    assert_string_equal(postfix(&arena, "a[license=\"1 and or\"] and b").ptr, "a b &");
+    assert_string_equal(postfix(&arena, "a >=1,<2 or b (1|2)").ptr, "a b |");
+    memset(deep, '(', 70);
+    deep[70] = 'a';
+    memset(deep + 71, ')', 70);
+    deep[141] = '\0';
+    assert_int_equal(
+        envm_match_spec_parse(&arena, envm_arena_printf(&arena, "x[when='%s']", deep), &spec, NULL),
+        ENVM_MALFORMED);
+}
+
+/* Without what takes no part in matching, in the words that people write. */
+static void test_plain(void **state)
+{
+    static const struct {
+        const char *spec, *plain;
+    } rows[] = {
+        {"pkg >=1  b*", "pkg >=1  b*"},
+        {"pkg[version='>=1',build=b*,when='a']", "pkg >=1 b*"},
+        {"pkg[extras=[a]]", "pkg"},
+        {"pkg >=1[extras=[a]]", "pkg >=1"},
+        {"c::pkg[extras=[a]]", "c::pkg"},
+        {"pkg[flags=[f],extras=[a]]", "pkg[flags=[f]]"},
+        {"pkg[build=b,when='a']", "pkg * b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+        const struct envm_match_spec *spec;
+        assert_int_equal(envm_match_spec_parse(&arena, envm_str_from(rows[i].spec), &spec, NULL),
+                         ENVM_OK);
+        assert_string_equal(envm_match_spec_plain(&arena, spec).ptr, rows[i].plain);
+    }
+}
+
 static void test_matching(void **state)
 {
     static const envm_str features[] = {ENVM_STR_INIT("mkl"), ENVM_STR_INIT("debug")};
+    static const envm_str flags[] = {ENVM_STR_INIT("cuda"), ENVM_STR_INIT("blas:mkl")};
     struct envm_package_record record = {
         .name = ENVM_STR_INIT("numpy"),
         .version = ENVM_STR_INIT("1.26.4"),
@@ -227,6 +333,7 @@ static void test_matching(void **state)
                              "numpy-1.26.4-py311h64a7726_0.conda"),
         .track_features = {features, 2},
         .features = ENVM_STR_INIT("a, b"),
+        .flags = {flags, 2},
     };
     static const struct {
         const char *spec;
@@ -254,6 +361,14 @@ static void test_matching(void **state)
         {"numpy[features='b a']", true},
         {"numpy[features=c]", false},
         {"numpy 1.26.* *_0", true},
+        {"numpy[flags=cuda]", true},
+        {"numpy[flags=[cuda, 'blas:mkl']]", true},
+        {"numpy[flags=['blas:*']]", true},
+        {"numpy[flags=['*']]", true},
+        {"numpy[flags=blas]", false},
+        {"numpy[flags=[cuda, release]]", false},
+        {"numpy[flags=['bla*']]", true},
+        {"numpy[when='nothing', extras=[x]]", true},
         {"numpy=1.26.4=PY311H64A7726_0", true},
         {"numpy[sha256=" SHA "]", false},
         {"https://conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py311h64a7726_0.conda",
@@ -363,7 +478,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_canonical),    cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_length_limit), cmocka_unit_test(test_accessors),
-        cmocka_unit_test(test_matching),     cmocka_unit_test(test_parts_of_matching),
+        cmocka_unit_test(test_matching),     cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_plain),        cmocka_unit_test(test_parts_of_matching),
         cmocka_unit_test(test_no_secrets),   cmocka_unit_test(test_readable),
     };
 

@@ -22,7 +22,9 @@ static const char *read_record(struct envm_arena *arena, const char *json,
 
 static const char complete[] =
     "{\"build\":\"py311_0\",\"build_number\":3,\"constrains\":[\"a <2\"],"
-    "\"depends\":[\"python >=3.11\",\"b\"],\"features\":\"mkl\",\"license\":\"BSD\","
+    "\"depends\":[\"python >=3.11\",\"b\"],\"extra_depends\":{\"a\":[],\"b.c\":[\"d >=1\",\"e\"]},"
+    "\"features\":\"mkl\",\"flags\":[\"cuda\",\"blas:mkl\"],"
+    "\"indexed_timestamp\":1700000000001,\"license\":\"BSD\","
     "\"license_family\":\"BSD\",\"md5\":\"" MD5 "\",\"name\":\"numpy\",\"noarch\":\"python\","
     "\"python_site_packages_path\":\"lib/x\",\"sha256\":\"" SHA
     "\",\"size\":123,\"subdir\":\"noarch\",\"timestamp\":1700000000000,"
@@ -45,6 +47,11 @@ static void test_round_trip(void **state)
     assert_true(record.has_size && record.size == 123);
     assert_true(record.sha256.known && record.md5.known);
     assert_int_equal(record.timestamp, 1700000000000);
+    assert_int_equal(record.indexed_timestamp, 1700000000001);
+    assert_int_equal(record.flags.count, 2);
+    assert_int_equal(record.extra_depends_count, 2);
+    assert_int_equal(envm_package_record_extra(&record, ENVM_STR("b.c"))->depends.count, 2);
+    assert_null(envm_package_record_extra(&record, ENVM_STR("x")));
     copy = envm_package_record_copy(&arena, &record);
     envm_json_writer_init(&w, &out, 0);
     envm_json_open_object(&w);
@@ -80,6 +87,16 @@ static void test_faults(void **state)
         {"{" BASE ",\"license\":5,\"license_family\":[],\"features\":{}}", NULL},
         {"{" BASE ",\"noarch\":5,\"timestamp\":\"x\",\"track_features\":5}", NULL},
         {"{" BASE ",\"noarch\":null,\"timestamp\":-1}", NULL},
+        {"{" BASE ",\"flags\":null,\"extra_depends\":null,\"indexed_timestamp\":\"x\"}", NULL},
+        {"{" BASE ",\"flags\":[],\"extra_depends\":{}}", NULL},
+        {"{" BASE ",\"extra-depends\":{\"b\":[\"x\"],\"a\":[]}}", NULL},
+        {"{" BASE ",\"flags\":[\"CUDA\"]}", "flags"},
+        {"{" BASE ",\"flags\":\"cuda\"}", "flags"},
+        {"{" BASE ",\"flags\":[\"a*\"]}", "flags"},
+        {"{" BASE ",\"extra_depends\":[]}", "extra_depends"},
+        {"{" BASE ",\"extra_depends\":{\"A\":[]}}", "extra_depends"},
+        {"{" BASE ",\"extra_depends\":{\"a\":null}}", "extra_depends"},
+        {"{" BASE ",\"extra_depends\":{\"a\":[5]}}", "extra_depends"},
         {"[]", "object"},
         {"5", "object"},
         {"{}", "no name"},

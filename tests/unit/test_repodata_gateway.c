@@ -590,6 +590,51 @@ static void test_bad_records_are_left_out(void **state)
     assert_text(records(f, 0, "fine").items[0]->subdir, "noarch");
 }
 
+#define PLAIN "\"name\": \"v3\", \"build\": \"0\", \"build_number\": 0"
+
+/* CEP 48: packages that older clients must not see. */
+static void test_revision_3(void **state)
+{
+    struct fixture *f = *state;
+
+    put_json(f, "chan/linux-64/repodata.json",
+             "{\"info\": {\"repodata_revisions\": {\"v3\": {\"message\": \"known\"},"
+             " \"v4\": {\"n_packages\": 3, \"message\": \"get\\u001b[31m envm 9\"}}},"
+             " \"packages\": {}, \"v3\": {\"tar.bz2\": {\"v3-2-0\": {" PLAIN
+             ", \"version\": \"2\"}, \"v3-1-0\": {" PLAIN ", \"version\": \"1\"}},"
+             " \"whl\": {\"v3-9-0\": {}}, \"other\": 5,"
+             " \"conda\": {\"v3-2-0\": {" PLAIN ", \"version\": \"2\","
+             " \"depends\": [\"a[version=\\\"2\\\",when=__unix]\", \"b\"],"
+             " \"extra_depends\": {\"t\": [\"x\", \"y[when=\\\"z>=1\\\"]\"], \"e\": []},"
+             " \"flags\": [\"cuda\", \"blas:mkl\"], \"python_site_packages_path\": \"lib/p\","
+             " \"indexed_timestamp\": 1773851561010}, \"v3-3-0\": {" PLAIN
+             ", \"version\": \"3\", \"flags\": [\"NO\"]},"
+             " \"v3-4-0\": {" PLAIN ", \"version\": \"4\"}}},"
+             " \"removed\": [\"v3-4-0.conda\"]}");
+    assert_int_equal(load_local(f), ENVM_OK);
+    assert_int_equal(f->subdirs[0].record_count, 2);
+    assert_int_equal(f->subdirs[0].skipped_records, 1);
+    assert_non_null(strstr(f->log, "v3-3-0.conda"));
+    assert_non_null(strstr(f->log, "cannot see (v4: get\\x1B[31m envm 9)"));
+    struct envm_record_list list = records(f, 0, "v3");
+    assert_int_equal(list.count, 2);
+    const struct envm_package_record *old = list.items[0], *r = list.items[1];
+    assert_text(old->file_name, "v3-1-0.tar.bz2");
+    assert_int_equal(old->flags.count + old->extra_depends_count + old->indexed_timestamp, 0);
+    assert_text(r->file_name, "v3-2-0.conda");
+    assert_text(r->depends.items[0], "a[version=\"2\",when=__unix]");
+    assert_text(r->python_site_packages_path, "lib/p");
+    assert_int_equal(r->indexed_timestamp, UINT64_C(1773851561010));
+    assert_int_equal(r->flags.count, 2);
+    assert_text(r->flags.items[1], "blas:mkl");
+    assert_int_equal(r->extra_depends_count, 2);
+    assert_text(r->extra_depends[0].name, "e");
+    assert_int_equal(r->extra_depends[0].depends.count, 0);
+    assert_text(r->extra_depends[1].name, "t");
+    assert_int_equal(r->extra_depends[1].depends.count, 2);
+    assert_text(r->extra_depends[1].depends.items[1], "y[when=\"z>=1\"]");
+}
+
 static void test_file_name_unlike_the_record(void **state)
 {
     struct fixture *f = *state;
@@ -910,6 +955,7 @@ int main(void)
         T(test_base_url),
         T(test_refused_base_url),
         T(test_bad_records_are_left_out),
+        T(test_revision_3),
         T(test_file_name_unlike_the_record),
         T(test_broken_files),
         T(test_truncation_at_every_offset),

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "lock/lockfile_extras.h"
+
+#include "codec/yaml_writer.h"
+#include "conda/extras.h"
+#include "conda/package_record.h"
+
+static bool read_texts(struct envm_arena *arena, const struct envm_yaml_node *node,
+                       struct envm_str_list *ret_list)
+{
+    envm_str *items;
+
+    if (node->kind != ENVM_YAML_SEQUENCE)
+        return false;
+    items = envm_arena_new_array(arena, envm_str, node->count);
+    for (size_t i = 0; i < node->count; i++) {
+        if (node->items[i]->kind != ENVM_YAML_SCALAR)
+            return false;
+        items[i] = node->items[i]->scalar;
+    }
+    *ret_list = (struct envm_str_list){items, node->count};
+    return true;
+}
+
+static const char *read_groups(struct envm_arena *arena, const struct envm_yaml_node *node,
+                               struct envm_package_record *record)
+{
+    struct envm_extra_group *groups;
+
+    if (node->kind != ENVM_YAML_MAPPING)
+        return "extra-depends has to be a mapping";
+    groups = envm_arena_new_array(arena, struct envm_extra_group, node->count);
+    for (size_t i = 0; i < node->count; i++) {
+        groups[i].name = node->keys[i]->scalar;
+        if (!envm_extra_name_is_valid(groups[i].name))
+            return "extra-depends names a group that breaks the rules for such names";
+        if (!read_texts(arena, node->items[i], &groups[i].depends))
+            return "a group of extra-depends has to be a list of texts";
+    }
+    if (!envm_extra_groups_sort(groups, node->count))
+        return "extra-depends names a group twice";
+    record->extra_depends = groups;
+    record->extra_depends_count = node->count;
+    return NULL;
+}
+
+static const char *read_flags(struct envm_arena *arena, const struct envm_yaml_node *node,
+                              struct envm_package_record *record)
+{
+    if (!read_texts(arena, node, &record->flags))
+        return "flags has to be a list of texts";
+    for (size_t i = 0; i < record->flags.count; i++)
+        if (!envm_flag_is_valid(record->flags.items[i], false))
+            return "flags holds something that is not a flag";
+    return NULL;
+}
+
+const char *envm_lockfile_read_extras(struct envm_arena *arena,
+                                      const struct envm_yaml_node *package,
+                                      struct envm_package_record *record,
+                                      const struct envm_yaml_node **ret_where)
+{
+    const struct envm_yaml_node *groups = envm_yaml_get(package, "extra-depends");
+    const struct envm_yaml_node *flags = envm_yaml_get(package, "flags");
+    const char *reason = groups ? read_groups(arena, groups, record) : NULL;
+
+    *ret_where = groups;
+    if (reason || !flags)
+        return reason;
+    *ret_where = flags;
+    return read_flags(arena, flags, record);
+}
+
+void envm_lockfile_add_extras(struct envm_buf *out, unsigned indent,
+                              const struct envm_package_record *record)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
+    if (record->extra_depends_count > 0) {
+        envm_yaml_add_key(out, indent, ENVM_STR("extra-depends"));
+        envm_buf_add_byte(out, '\n');
+    }
+    for (size_t i = 0; i < record->extra_depends_count; i++) {
+        const struct envm_extra_group *group = &record->extra_depends[i];
+        envm_yaml_add_list(out, indent + 2, envm_cstr(&arena, group->name), group->depends, true);
+    }
+    if (record->flags.count > 0)
+        envm_yaml_add_list(out, indent, "flags", record->flags, true);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The parts of a locked package that came with repodata v3: flags and groups of optional
+ * dependencies.
+ */
+#ifndef ENVM_LOCK_LOCKFILE_EXTRAS_H
+#define ENVM_LOCK_LOCKFILE_EXTRAS_H
+
+#include <envm/package_record.h>
+
+#include "base/buf.h"
+#include "codec/yaml_reader.h"
+
+/* Fills flags and extra_depends from the mapping of a package, in the arena. NULL, or what is wrong
+ * (static text), and then *ret_where is the node it is about. */
+const char *envm_lockfile_read_extras(struct envm_arena *arena,
+                                      const struct envm_yaml_node *package,
+                                      struct envm_package_record *record,
+                                      const struct envm_yaml_node **ret_where);
+/* Appends the same; nothing for a record that has none. */
+void envm_lockfile_add_extras(struct envm_buf *out, unsigned indent,
+                              const struct envm_package_record *record);
+
+#endif
