@@ -425,12 +425,15 @@ static void spec_children(struct maker *maker, uint32_t spec, struct node_vec *r
     }
     maker->on_path[spec] = 1;
     maker->depth++;
-    if (maker->space->specs.items[spec].matches.count == 0)
+    /* under a condition there is another way, which is told beside it */
+    uint32_t wanted = maker->space->specs.items[spec].role == ENVM_ROLE_EITHER
+                          ? maker->space->specs.items[spec].inner
+                          : spec;
+    if (wanted != ENVM_SOLVE_NONE && maker->space->specs.items[wanted].matches.count == 0)
         envm_vec_push(ret_children,
-                      reason_node(maker, envm_problem_missing_reason(maker->space, spec), spec,
+                      reason_node(maker, envm_problem_missing_reason(maker->space, wanted), wanted,
                                   ENVM_SOLVE_NONE));
-    else
-        group_candidates(maker, spec, ret_children);
+    group_candidates(maker, spec, ret_children);
     merge_equal(maker, ret_children);
     maker->depth--;
     maker->on_path[spec] = 0;

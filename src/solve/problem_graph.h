@@ -22,6 +22,7 @@ enum envm_problem_reason {
     ENVM_REASON_MISSING_BUILD,   /* the version exists, the build (or what else it asks) does not */
     ENVM_REASON_WRONG_CHANNEL,   /* the channel that it names lacks the name; others have it */
     ENVM_REASON_WRONG_PLATFORM,  /* only for other platforms, or not in the subdir that it names */
+    ENVM_REASON_NO_OTHER,        /* a condition is met by all records of the name */
     ENVM_REASON_SYSTEM,          /* a virtual package: absent, or not good enough */
     ENVM_REASON_PRIORITY,        /* only in a channel that a higher one hides */
     ENVM_REASON_DATE,            /* newer than exclude_newer_ms */

@@ -111,6 +111,8 @@ enum envm_problem_reason envm_problem_missing_reason(struct envm_solve_space *sp
 {
     const struct envm_solve_spec *entry = &space->specs.items[spec];
 
+    if (entry->name == ENVM_SOLVE_NONE && !entry->spec)
+        return ENVM_REASON_BROKEN;
     if (entry->name == ENVM_SOLVE_NONE)
         return elsewhere(space, spec).count ? ENVM_REASON_WRONG_PLATFORM : ENVM_REASON_MISSING_NAME;
     const struct envm_solve_name *name = &space->names.items[entry->name];
@@ -118,6 +120,8 @@ enum envm_problem_reason envm_problem_missing_reason(struct envm_solve_space *sp
         return ENVM_REASON_SYSTEM;
     if (name->count == 0)
         return elsewhere(space, spec).count ? ENVM_REASON_WRONG_PLATFORM : ENVM_REASON_MISSING_NAME;
+    if (entry->role == ENVM_ROLE_OTHERS)
+        return ENVM_REASON_NO_OTHER;
     if (!entry->spec)
         return ENVM_REASON_MISSING_BUILD;
     struct envm_id_list meant = candidates_of(space, spec, false);

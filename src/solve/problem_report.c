@@ -87,7 +87,8 @@ static void say_label(struct printer *printer, const struct envm_problem_node *n
         envm_problem_say_packages(printer->out, printer->space, node->candidates);
         break;
     case ENVM_PROBLEM_DEPENDS:
-        envm_buf_add_cstr(printer->out, node->is_constraint ? "allows only " : "needs ");
+        envm_buf_add_cstr(printer->out,
+                          envm_problem_verb(printer->space, node->specs, node->is_constraint));
         envm_problem_say_specs(printer->out, printer->space, node->specs);
         break;
     case ENVM_PROBLEM_REASON:
@@ -357,7 +358,7 @@ static void write_node_texts(struct envm_json_writer *w, struct envm_solve_space
 static void write_node_lists(struct envm_json_writer *w, const struct envm_solve_space *space,
                              const struct envm_problem_node *node)
 {
-    if (node->candidates.count) {
+    if (node->candidates.count && !envm_solve_is_auxiliary(space, node->candidates.items[0])) {
         envm_json_field_u64(w, "builds", node->candidates.count);
         envm_json_key(w, "versions");
         envm_json_open_array(w);

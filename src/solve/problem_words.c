@@ -18,7 +18,16 @@ static void say(struct envm_buf *out, envm_str text)
 
 static void say_spec(struct envm_buf *out, const struct envm_solve_space *space, uint32_t spec)
 {
-    say(out, space->specs.items[spec].text);
+    const struct envm_match_spec *parsed = space->specs.items[spec].spec;
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
+    if (!parsed || !envm_match_spec_condition(parsed)) {
+        say(out, space->specs.items[spec].text);
+        return;
+    }
+    say(out, envm_match_spec_plain(&arena, parsed));
+    envm_buf_add_cstr(out, " when ");
+    say(out, envm_match_spec_when(parsed));
 }
 
 static const struct envm_package_record *record_of(const struct envm_solve_space *space,
@@ -48,10 +57,25 @@ static void say_versions(struct envm_buf *out, const struct envm_solve_space *sp
     }
 }
 
+const char *envm_problem_verb(const struct envm_solve_space *space, struct envm_id_list specs,
+                              bool is_constraint)
+{
+    const struct envm_solve_spec *spec = &space->specs.items[specs.items[0]];
+
+    /* what a record that stands for "not" stands on */
+    if (spec->role == ENVM_ROLE_OTHERS ||
+        (spec->role == ENVM_ROLE_EITHER && spec->inner == ENVM_SOLVE_NONE &&
+         spec->when.count == 0 && spec->name == ENVM_SOLVE_NONE))
+        return "takes ";
+    return is_constraint ? "allows only " : "needs ";
+}
+
 void envm_problem_say_packages(struct envm_buf *out, const struct envm_solve_space *space,
                                struct envm_id_list candidates)
 {
     say(out, record_of(space, candidates.items[0])->name);
+    if (envm_solve_is_auxiliary(space, candidates.items[0]))
+        return;
     envm_buf_add_byte(out, ' ');
     say_versions(out, space, candidates);
     if (candidates.count > 1)
@@ -108,13 +132,20 @@ void envm_problem_say_requests(struct envm_buf *out, const struct envm_solve_spa
     }
 }
 
+static bool is_asked(const struct envm_solve_space *space, uint32_t spec)
+{
+    enum envm_spec_role role = space->specs.items[spec].role;
+
+    return role == ENVM_ROLE_REQUEST || role == ENVM_ROLE_EITHER;
+}
+
 void envm_problem_say_parties(struct envm_buf *out, const struct envm_solve_space *space,
                               struct envm_id_list requests)
 {
     bool is_plain = true;
 
     for (uint32_t i = 0; i < requests.count; i++)
-        is_plain = is_plain && space->specs.items[requests.items[i]].role == ENVM_ROLE_REQUEST;
+        is_plain = is_plain && is_asked(space, requests.items[i]);
     if (is_plain) {
         envm_buf_add_cstr(out, requests.count == 1 ? "the request " : "the requests ");
         envm_problem_say_requests(out, space, requests);
@@ -123,7 +154,7 @@ void envm_problem_say_parties(struct envm_buf *out, const struct envm_solve_spac
     for (uint32_t i = 0; i < requests.count; i++) {
         if (i)
             envm_buf_add_cstr(out, i + 1 == requests.count ? " and " : ", ");
-        if (space->specs.items[requests.items[i]].role == ENVM_ROLE_REQUEST)
+        if (is_asked(space, requests.items[i]))
             envm_buf_add_cstr(out, "the request ");
         say_request(out, space, requests.items[i]);
     }
@@ -173,6 +204,11 @@ static void say_excluded(struct envm_buf *out, const struct envm_solve_space *sp
 {
     const struct envm_package_record *record = record_of(space, node->other);
 
+    if (envm_solve_is_auxiliary(space, node->other)) {
+        envm_buf_add_cstr(out, "rules out ");
+        say(out, record->name);
+        return;
+    }
     envm_buf_add_cstr(out, "not allowed beside ");
     say(out, record->name);
     envm_buf_add_byte(out, ' ');
@@ -253,6 +289,9 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
     case ENVM_REASON_WRONG_PLATFORM:
         envm_problem_say_missing(out, space, node->reason, node->spec);
         break;
+    case ENVM_REASON_NO_OTHER:
+        envm_buf_add_cstr(out, "there is no other");
+        break;
     case ENVM_REASON_SYSTEM:
         say_system(out, space, node->spec);
         break;
@@ -269,7 +308,7 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
         say_quoted_spec(out, space, "its dependency \"", node->spec, "\" cannot be understood");
         break;
     case ENVM_REASON_CONSTRAINS:
-        envm_buf_add_cstr(out, "allows only ");
+        envm_buf_add_cstr(out, envm_problem_verb(space, node->specs, true));
         envm_problem_say_specs(out, space, node->specs);
         envm_buf_add_cstr(out, " beside it");
         break;
@@ -296,6 +335,7 @@ const char *envm_problem_reason_name(enum envm_problem_reason reason)
         [ENVM_REASON_MISSING_BUILD] = "missing-build",
         [ENVM_REASON_WRONG_CHANNEL] = "wrong-channel",
         [ENVM_REASON_WRONG_PLATFORM] = "wrong-platform",
+        [ENVM_REASON_NO_OTHER] = "no-other",
         [ENVM_REASON_SYSTEM] = "system",
         [ENVM_REASON_PRIORITY] = "channel-priority",
         [ENVM_REASON_DATE] = "excluded-date",

@@ -11,6 +11,9 @@
 /* "numpy 1.0 to 1.4 (5 builds)" */
 void envm_problem_say_packages(struct envm_buf *out, const struct envm_solve_space *space,
                                struct envm_id_list candidates);
+/* How the node above is tied to the specs: "needs ", "allows only ", "takes ". */
+const char *envm_problem_verb(const struct envm_solve_space *space, struct envm_id_list specs,
+                              bool is_constraint);
 /* "python 3.8.* or python 3.9.*", the first few */
 void envm_problem_say_specs(struct envm_buf *out, const struct envm_solve_space *space,
                             struct envm_id_list specs);

@@ -5,12 +5,15 @@
 
 #include "base/alloc.h"
 #include "base/topo.h"
+#include "solve/solve_condition.h"
 
 struct walker {
     const struct envm_solve_reach *reach;
     const uint32_t *chosen_of_name;
     uint8_t *seen; /* by name */
     struct envm_id_vec *names;
+    uint8_t *is_true;           /* by condition */
+    struct envm_id_vec waiting; /* specs under conditions that do not hold so far */
 };
 
 static void visit(struct walker *walker, uint32_t name)
@@ -21,12 +24,34 @@ static void visit(struct walker *walker, uint32_t name)
     envm_vec_push(walker->names, name);
 }
 
-/* The chosen packages that meet a spec: one by name, or several for a pattern. */
+/* The spec that one stands for, or ENVM_SOLVE_NONE when it asks for nothing. */
+static uint32_t effective_spec(struct walker *walker, uint32_t spec)
+{
+    const struct envm_solve_space *space = walker->reach->space;
+    const struct envm_solve_spec *entry = &space->specs.items[spec];
+
+    if (entry->role != ENVM_ROLE_EITHER || entry->name != ENVM_SOLVE_NONE)
+        return spec;
+    if (envm_solve_conditions_hold(space, spec, walker->is_true))
+        return entry->inner;
+    envm_vec_push(&walker->waiting, spec);
+    return ENVM_SOLVE_NONE;
+}
+
+/* The chosen packages that meet a spec: one by name, or several for a pattern. An extra that is
+ * asked for is seen, and no package. */
 static void visit_spec(struct walker *walker, uint32_t spec)
 {
     const struct envm_solve_space *space = walker->reach->space;
-    uint32_t name = space->specs.items[spec].name;
 
+    spec = effective_spec(walker, spec);
+    if (spec == ENVM_SOLVE_NONE)
+        return;
+    uint32_t name = space->specs.items[spec].name;
+    if (name != ENVM_SOLVE_NONE && space->names.items[name].is_auxiliary) {
+        walker->seen[name] = 1;
+        return;
+    }
     if (name != ENVM_SOLVE_NONE) {
         if (walker->chosen_of_name[name] != ENVM_SOLVE_NONE)
             visit(walker, name);
@@ -41,8 +66,77 @@ static void visit_spec(struct walker *walker, uint32_t spec)
     }
 }
 
+/* --- conditions ----------------------------------------------------------------------------- */
+
+static bool is_met(void *user, uint32_t spec)
+{
+    const struct walker *walker = user;
+    const struct envm_solve_space *space = walker->reach->space;
+    uint32_t name = space->specs.items[spec].name;
+
+    if (name >= walker->reach->name_count || !walker->seen[name])
+        return false;
+    return space->names.items[name].is_auxiliary ||
+           (space->specs.items[spec].matched &&
+            envm_solve_space_matches(space, spec, walker->chosen_of_name[name]));
+}
+
+/* Visits what had waited and need not any more; false when there is none. */
+static bool visit_waiting(struct walker *walker)
+{
+    const struct envm_solve_space *space = walker->reach->space;
+    struct envm_id_vec before = walker->waiting;
+    size_t left = before.count;
+
+    envm_solve_conditions_judge(space, is_met, walker, walker->is_true);
+    walker->waiting = (struct envm_id_vec){0};
+    for (size_t i = 0; i < before.count; i++)
+        visit_spec(walker, before.items[i]); /* puts it back, or not */
+    envm_vec_release(&before);
+    return walker->waiting.count < left;
+}
+
+static void visit_requests(struct walker *walker)
+{
+    const struct envm_solve_reach *reach = walker->reach;
+
+    for (uint32_t i = 0; i < reach->requests.count; i++)
+        if (!envm_solve_is_pin(reach->space, reach->requests.items[i]))
+            visit_spec(walker, reach->requests.items[i]);
+}
+
+static void visit_depends(struct walker *walker, uint32_t name)
+{
+    uint32_t c = walker->chosen_of_name[name];
+    struct envm_id_list depends = walker->reach->space->candidates.items[c].depends;
+
+    for (uint32_t i = 0; i < depends.count; i++)
+        visit_spec(walker, depends.items[i]);
+}
+
+/* Which conditions hold among the packages that are needed: the fewest that can be, so that nothing
+ * is there only because of itself. */
+static void find_conditions(struct walker *walker)
+{
+    const struct envm_solve_reach *reach = walker->reach;
+    size_t next = 0;
+
+    if (reach->space->conditions.count == 0)
+        return;
+    visit_requests(walker);
+    do {
+        while (next < walker->names->count)
+            visit_depends(walker, walker->names->items[next++]);
+    } while (visit_waiting(walker));
+    walker->waiting.count = 0;
+    walker->names->count = 0;
+    memset(walker->seen, 0, reach->name_count);
+}
+
+/* --- the walk ------------------------------------------------------------------------------- */
+
 /* How many of the chosen packages depend on each name. */
-static uint32_t *count_dependents(const struct walker *walker)
+static uint32_t *count_dependents(struct walker *walker)
 {
     const struct envm_solve_space *space = walker->reach->space;
     size_t count = walker->reach->name_count;
@@ -54,7 +148,9 @@ static uint32_t *count_dependents(const struct walker *walker)
             continue;
         struct envm_id_list depends = space->candidates.items[c].depends;
         for (uint32_t i = 0; i < depends.count; i++) {
-            uint32_t target = space->specs.items[depends.items[i]].name;
+            uint32_t spec = effective_spec(walker, depends.items[i]);
+            uint32_t target =
+                spec == ENVM_SOLVE_NONE ? ENVM_SOLVE_NONE : space->specs.items[spec].name;
             if (target != ENVM_SOLVE_NONE && target < count)
                 dependents[target]++;
         }
@@ -87,29 +183,27 @@ void envm_solution_walk(const struct envm_solve_reach *reach, const uint32_t *ch
                             .chosen_of_name = chosen_of_name,
                             .seen = envm_alloc_zero((size_t)reach->name_count + 1, 1),
                             .names = ret_names};
-    uint32_t *dependents = count_dependents(&walker);
-    struct importance importance = {reach->space, dependents};
     size_t from = 0;
 
     ret_names->count = 0;
-    for (uint32_t i = 0; i < reach->requests.count; i++)
-        if (!envm_solve_is_pin(reach->space, reach->requests.items[i]))
-            visit_spec(&walker, reach->requests.items[i]);
+    walker.is_true = envm_alloc_zero(reach->space->conditions.count + 1, 1);
+    find_conditions(&walker);
+    uint32_t *dependents = count_dependents(&walker);
+    struct importance importance = {reach->space, dependents};
+    visit_requests(&walker);
     *ret_roots = ret_names->count;
     while (from < ret_names->count) {
         size_t to = ret_names->count;
-        for (; from < to; from++) {
-            uint32_t c = chosen_of_name[ret_names->items[from]];
-            struct envm_id_list depends = reach->space->candidates.items[c].depends;
-            for (uint32_t i = 0; i < depends.count; i++)
-                visit_spec(&walker, depends.items[i]);
-        }
+        for (; from < to; from++)
+            visit_depends(&walker, ret_names->items[from]);
         if (ret_names->count - to > 1)
             qsort_r(ret_names->items + to, ret_names->count - to, sizeof(*ret_names->items),
                     compare_importance, &importance);
     }
     envm_free(dependents);
     envm_free(walker.seen);
+    envm_free(walker.is_true);
+    envm_vec_release(&walker.waiting);
 }
 
 /* --- dependency order ----------------------------------------------------------------------- */
@@ -131,7 +225,10 @@ static struct envm_topo_edges edges_of(struct envm_arena *arena,
     size_t count = 0;
 
     for (uint32_t i = 0; i < depends.count; i++) {
-        uint32_t name = reach->space->specs.items[depends.items[i]].name;
+        const struct envm_solve_spec *spec = &reach->space->specs.items[depends.items[i]];
+        if (spec->role == ENVM_ROLE_EITHER && spec->inner != ENVM_SOLVE_NONE)
+            spec = &reach->space->specs.items[spec->inner];
+        uint32_t name = spec->name;
         if (name != ENVM_SOLVE_NONE && place_of_name[name])
             items[count++] = place_of_name[name] - 1;
     }

@@ -34,7 +34,7 @@ static const struct envm_version *version_of(struct envm_solve_space *space, env
 /* When the channel got the record, in milliseconds; 0: not known. */
 static uint64_t date_of(const struct envm_package_record *record)
 {
-    return record->timestamp;
+    return record->indexed_timestamp ? record->indexed_timestamp : record->timestamp;
 }
 
 uint64_t envm_solve_date(const struct envm_solve_space *space, uint32_t candidate)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "solve/solve_condition.h"
+#include "solve/solve_terms.h"
 
 static int compare_requests(const void *a, const void *b)
 {
@@ -53,14 +55,33 @@ static const struct envm_package_record **sorted_frozen(struct envm_solve_space 
     return sorted;
 }
 
-static void put_distinct(uint32_t *ids, uint32_t *count, uint32_t id)
+static void put_distinct(struct envm_id_vec *ids, uint32_t id)
 {
-    if (*count == 0 || ids[*count - 1] != id)
-        ids[(*count)++] = id;
+    if (ids->count == 0 || ids->items[ids->count - 1] != id)
+        envm_vec_push(ids, id);
 }
 
-/* Sorted before they get ids, as ids decide what explanations look like. */
-struct envm_id_list envm_solve_requests(struct envm_solve_space *space)
+/* A pin under a condition is a request for nothing but its constraint. */
+static enum envm_code put_pin(struct envm_solve_space *space, const struct envm_match_spec *pin,
+                              struct envm_id_vec *ids, struct envm_error *err)
+{
+    uint32_t term = ENVM_SOLVE_NONE;
+
+    if (!envm_match_spec_condition(pin) || envm_match_spec_exact_name(pin).len == 0) {
+        put_distinct(ids, envm_solve_space_pin(space, pin));
+        return ENVM_OK;
+    }
+    uint32_t spec = envm_solve_space_spec(space, envm_match_spec_text(pin), pin);
+    ENVM_TRY(envm_solve_constraint_term(space, spec, &term, err));
+    if (term == spec)
+        put_distinct(ids, envm_solve_space_pin(space, pin));
+    else if (term != ENVM_SOLVE_NONE)
+        put_distinct(ids, term);
+    return ENVM_OK;
+}
+
+static enum envm_code collect_requests(struct envm_solve_space *space, struct envm_id_vec *ids,
+                                       struct envm_error *err)
 {
     const struct envm_solve_request *request = space->request;
     const struct envm_match_spec **specs =
@@ -68,19 +89,33 @@ struct envm_id_list envm_solve_requests(struct envm_solve_space *space)
     const struct envm_match_spec **pins =
         sorted_specs(space->arena, request->pins, request->pin_count);
     const struct envm_package_record **frozen = sorted_frozen(space);
-    uint32_t *ids =
-        envm_arena_new_array(space->arena, uint32_t,
-                             request->spec_count + request->frozen.count + request->pin_count + 1);
-    uint32_t kept = 0;
+    uint32_t last = ENVM_SOLVE_NONE;
 
-    for (size_t i = 0; i < request->spec_count; i++)
-        put_distinct(ids, &kept,
-                     envm_solve_space_spec(space, envm_match_spec_text(specs[i]), specs[i]));
+    for (size_t i = 0; i < request->spec_count; i++) {
+        uint32_t spec = envm_solve_space_spec(space, envm_match_spec_text(specs[i]), specs[i]);
+        if (spec != last)
+            ENVM_TRY(envm_solve_terms(space, spec, ids, err));
+        last = spec;
+    }
     for (size_t i = 0; i < request->frozen.count; i++)
-        put_distinct(ids, &kept, envm_solve_space_frozen(space, frozen[i]));
+        put_distinct(ids, envm_solve_space_frozen(space, frozen[i]));
     for (size_t i = 0; i < request->pin_count; i++)
-        put_distinct(ids, &kept, envm_solve_space_pin(space, pins[i]));
-    return (struct envm_id_list){ids, kept};
+        ENVM_TRY(put_pin(space, pins[i], ids, err));
+    return ENVM_OK;
+}
+
+/* Sorted before they get ids, as ids decide what explanations look like. */
+enum envm_code envm_solve_requests(struct envm_solve_space *space,
+                                   struct envm_id_list *ret_requests, struct envm_error *err)
+{
+    struct envm_id_vec ids = {0};
+    enum envm_code code = collect_requests(space, &ids, err);
+
+    *ret_requests = (struct envm_id_list){
+        envm_arena_copy(space->arena, ids.items, ids.count * sizeof(*ids.items)),
+        (uint32_t)ids.count};
+    envm_vec_release(&ids);
+    return code;
 }
 
 /* --- exclusion ------------------------------------------------------------------------------ */
@@ -157,6 +192,8 @@ struct walk {
     ENVM_VEC(uint32_t) queue;     /* specs; everything before `next` is done */
     ENVM_VEC(uint32_t) reached;
     size_t next;
+    ENVM_VEC(uint32_t) waiting;   /* specs under conditions that nothing reached makes true yet */
+    ENVM_VEC(uint8_t) is_waiting; /* by spec: bits of enum envm_spec_use, 0: not in the list */
 };
 
 static void walk_release(struct walk *walk)
@@ -166,6 +203,8 @@ static void walk_release(struct walk *walk)
     envm_vec_release(&walk->restricted);
     envm_vec_release(&walk->queue);
     envm_vec_release(&walk->reached);
+    envm_vec_release(&walk->waiting);
+    envm_vec_release(&walk->is_waiting);
 }
 ENVM_DEFINE_CLEANUP(walk, struct walk, walk_release)
 
@@ -195,6 +234,20 @@ static void put_in_play(struct walk *walk, uint32_t spec, enum envm_spec_use use
     walk->use.items[spec] = (uint8_t)(walk->use.items[spec] | use);
 }
 
+/* What stands under a condition waits until the condition can hold: often it never can. */
+static void ask_for(struct walk *walk, uint32_t spec, enum envm_spec_use use)
+{
+    fit(walk);
+    if (walk->space->specs.items[spec].when.count == 0 || walk->use.items[spec]) {
+        put_in_play(walk, spec, use);
+        return;
+    }
+    fit_zeroed(&walk->is_waiting, walk->space->specs.count);
+    if (!walk->is_waiting.items[spec])
+        envm_vec_push(&walk->waiting, spec);
+    walk->is_waiting.items[spec] = (uint8_t)(walk->is_waiting.items[spec] | use);
+}
+
 static bool is_admissible(const struct walk *walk, uint32_t candidate)
 {
     const struct envm_solve_space *space = walk->space;
@@ -220,7 +273,7 @@ static enum envm_code reach_candidate(struct walk *walk, uint32_t candidate, str
     walk->is_reached.items[candidate] = 1;
     envm_vec_push(&walk->reached, candidate);
     for (uint32_t i = 0; i < c->depends.count; i++)
-        put_in_play(walk, c->depends.items[i], ENVM_SPEC_DEPENDED);
+        ask_for(walk, c->depends.items[i], ENVM_SPEC_DEPENDED);
     return ENVM_OK;
 }
 
@@ -234,6 +287,67 @@ static enum envm_code reach_specs(struct walk *walk, struct envm_error *err)
         for (uint32_t i = 0; i < matches.count; i++)
             ENVM_TRY(reach_candidate(walk, matches.items[i], err));
     }
+    return ENVM_OK;
+}
+
+static bool has_reached(void *user, uint32_t spec)
+{
+    const struct walk *walk = user;
+    const struct envm_solve_spec *entry = &walk->space->specs.items[spec];
+
+    for (uint32_t i = 0; entry->matched && i < entry->matches.count; i++)
+        if (entry->matches.items[i] < walk->is_reached.count &&
+            walk->is_reached.items[entry->matches.items[i]])
+            return true;
+    return false;
+}
+
+/* Which conditions can hold, given what has been reached. */
+static enum envm_code judge(struct walk *walk, uint8_t *can_hold, struct envm_error *err)
+{
+    struct envm_solve_space *space = walk->space;
+
+    for (size_t i = 0; i < space->conditions.count; i++) {
+        uint32_t spec = space->conditions.items[i].spec;
+        if (space->conditions.items[i].kind == ENVM_SOLVE_CONDITION_SPEC &&
+            space->names.items[space->specs.items[spec].name].gathered)
+            ENVM_TRY(envm_solve_space_match(space, spec, err));
+    }
+    fit(walk);
+    envm_solve_conditions_judge(space, has_reached, walk, can_hold);
+    return ENVM_OK;
+}
+
+/* Puts in play what waited for conditions that can hold now. */
+static enum envm_code release_waiting(struct walk *walk, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_heap) uint8_t *can_hold = NULL;
+    size_t kept = 0;
+
+    if (walk->waiting.count == 0)
+        return ENVM_OK;
+    can_hold = envm_alloc_zero(walk->space->conditions.count + 1, 1);
+    ENVM_TRY(judge(walk, can_hold, err));
+    for (size_t i = 0; i < walk->waiting.count; i++) {
+        uint32_t spec = walk->waiting.items[i];
+        if (!envm_solve_conditions_hold(walk->space, spec, can_hold)) {
+            walk->waiting.items[kept++] = spec;
+            continue;
+        }
+        uint8_t use = walk->is_waiting.items[spec];
+        walk->is_waiting.items[spec] = 0;
+        put_in_play(walk, spec, (enum envm_spec_use)use);
+    }
+    walk->waiting.count = kept;
+    return ENVM_OK;
+}
+
+static enum envm_code reach_all(struct walk *walk, struct envm_error *err)
+{
+    do {
+        ENVM_TRY(reach_specs(walk, err));
+        ENVM_TRY(release_waiting(walk, err));
+    } while (walk->next < walk->queue.count);
     return ENVM_OK;
 }
 
@@ -428,8 +542,8 @@ enum envm_code envm_solve_reach(struct envm_solve_space *space, struct envm_id_l
     }
     for (uint32_t i = 0; i < requests.count; i++)
         if (!envm_solve_is_pin(space, requests.items[i]))
-            put_in_play(&walk, requests.items[i], ENVM_SPEC_REQUESTED);
-    ENVM_TRY(reach_specs(&walk, err));
+            ask_for(&walk, requests.items[i], ENVM_SPEC_REQUESTED);
+    ENVM_TRY(reach_all(&walk, err));
     ENVM_TRY(match_constrains(&walk, err));
     finish(&walk, ret_reach);
     return ENVM_OK;

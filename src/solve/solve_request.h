@@ -43,8 +43,10 @@ struct envm_solve_reach {
 };
 
 /* What was asked for, then the frozen records, then the pins; each sorted by name, then text,
- * without repetitions. Spec ids in the arena of the space. */
-struct envm_id_list envm_solve_requests(struct envm_solve_space *space);
+ * without repetitions. Spec ids in the arena of the space. A request for extras, or under a
+ * condition, is several specs or one of another kind (solve_terms.h). */
+enum envm_code envm_solve_requests(struct envm_solve_space *space,
+                                   struct envm_id_list *ret_requests, struct envm_error *err);
 
 /* Fills *ret_reach, in the arena of the space. Errors come from the sources. */
 enum envm_code envm_solve_reach(struct envm_solve_space *space, struct envm_id_list requests,

@@ -86,6 +86,9 @@ void envm_solve_space_release(struct envm_solve_space *space)
     envm_vec_release(&space->specs);
     envm_map_release(&space->name_ids);
     envm_map_release(&space->spec_ids);
+    envm_vec_release(&space->conditions);
+    envm_map_release(&space->auxiliary_ids);
+    envm_map_release(&space->extra_ids);
     envm_map_release(&space->versions);
     envm_map_release(&space->kept);
 }
@@ -225,6 +228,16 @@ static bool stands_for(const struct envm_solve_space *space, const struct envm_s
     return envm_solve_is_same_file(spec->record, space->candidates.items[candidate].record);
 }
 
+static bool is_match(const struct envm_solve_space *space, const struct envm_solve_spec *spec,
+                     uint32_t candidate, struct version_memory *memory)
+{
+    if (spec->role == ENVM_ROLE_FROZEN)
+        return stands_for(space, spec, candidate);
+    if (spec->role == ENVM_ROLE_OTHERS)
+        return !envm_solve_space_matches(space, spec->inner, candidate);
+    return matches_remembering(space, spec->spec, candidate, memory);
+}
+
 static void match_name(struct envm_solve_space *space, struct envm_solve_spec *spec)
 {
     const struct envm_solve_name *name = &space->names.items[spec->name];
@@ -233,9 +246,7 @@ static void match_name(struct envm_solve_space *space, struct envm_solve_spec *s
 
     spec->bits = envm_arena_new_array(space->arena, uint64_t, name->count / 64 + 1);
     for (uint32_t i = 0; i < name->count; i++) {
-        if (spec->role == ENVM_ROLE_FROZEN
-                ? !stands_for(space, spec, name->first + i)
-                : !matches_remembering(space, spec->spec, name->first + i, &memory))
+        if (!is_match(space, spec, name->first + i, &memory))
             continue;
         spec->bits[i / 64] |= UINT64_C(1) << (i % 64);
         count++;
@@ -297,7 +308,8 @@ static enum envm_code match_pattern(struct envm_solve_space *space, uint32_t spe
         gather_pattern(space, pattern_prefix(space->specs.items[spec_id].text), err);
 
     for (uint32_t i = 0; code == ENVM_OK && i < space->candidates.count; i++)
-        if (!envm_solve_is_virtual(space, i) && candidate_matches(space, spec, i))
+        if (!envm_solve_is_virtual(space, i) && !envm_solve_is_auxiliary(space, i) &&
+            candidate_matches(space, spec, i))
             envm_vec_push(&found, i);
     if (found.count)
         space->specs.items[spec_id].matches = (struct envm_id_list){
@@ -305,6 +317,31 @@ static enum envm_code match_pattern(struct envm_solve_space *space, uint32_t spe
             (uint32_t)found.count};
     envm_vec_release(&found);
     return code;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Both lists; a candidate is in one of them only. */
+static void match_either(struct envm_solve_space *space, struct envm_solve_spec *spec)
+{
+    struct envm_id_list inner = {0};
+
+    if (spec->inner != ENVM_SOLVE_NONE)
+        inner = space->specs.items[spec->inner].matches;
+    uint32_t *items =
+        envm_arena_new_array(space->arena, uint32_t, (size_t)inner.count + spec->also.count + 1);
+    for (uint32_t i = 0; i < inner.count; i++)
+        items[i] = inner.items[i];
+    for (uint32_t i = 0; i < spec->also.count; i++)
+        items[inner.count + i] = spec->also.items[i];
+    spec->matches = (struct envm_id_list){items, inner.count + spec->also.count};
+    if (spec->matches.count > 1)
+        qsort(items, spec->matches.count, sizeof(*items), compare_ids);
 }
 
 enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t spec,
@@ -315,7 +352,13 @@ enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t s
     if (entry->matched)
         return ENVM_OK;
     ENVM_TRY(envm_solve_space_check(space, err));
-    if (entry->name != ENVM_SOLVE_NONE) {
+    /* what is inside has nothing inside that is not matched: the depth is one */
+    if ((entry->role == ENVM_ROLE_OTHERS || entry->role == ENVM_ROLE_EITHER) &&
+        entry->inner != ENVM_SOLVE_NONE)
+        ENVM_TRY(envm_solve_space_match(space, entry->inner, err));
+    if (entry->role == ENVM_ROLE_EITHER) {
+        match_either(space, entry);
+    } else if (entry->name != ENVM_SOLVE_NONE) {
         ENVM_TRY(envm_solve_space_gather(space, entry->name, err));
         match_name(space, entry);
     } else if (entry->spec && entry->role != ENVM_ROLE_PIN) {
@@ -344,79 +387,6 @@ bool envm_solve_space_matches(const struct envm_solve_space *space, uint32_t spe
             high = middle;
     }
     return low < entry->matches.count && entry->matches.items[low] == candidate;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Spec ids of the texts, sorted and distinct; `extra` (or ENVM_SOLVE_NONE) is added. */
-static struct envm_id_list spec_ids_of(struct envm_solve_space *space, struct envm_str_list texts,
-                                       uint32_t extra, uint32_t *ret_broken)
-{
-    uint32_t *ids = envm_arena_new_array(space->arena, uint32_t, texts.count + 1);
-    uint32_t count = 0, kept = 0;
-
-    for (size_t i = 0; i < texts.count; i++) {
-        ids[count] = envm_solve_space_spec(space, texts.items[i], NULL);
-        if (!space->specs.items[ids[count]].spec && *ret_broken == ENVM_SOLVE_NONE)
-            *ret_broken = ids[count];
-        count++;
-    }
-    if (extra != ENVM_SOLVE_NONE)
-        ids[count++] = extra;
-    if (count > 1)
-        qsort(ids, count, sizeof(*ids), compare_ids);
-    for (uint32_t i = 0; i < count; i++)
-        if (kept == 0 || ids[kept - 1] != ids[i])
-            ids[kept++] = ids[i];
-    return (struct envm_id_list){ids, kept};
-}
-
-/* `pip` as a dependency of python, when asked for and when some channel has it. */
-static enum envm_code pip_spec(struct envm_solve_space *space, envm_str name, uint32_t *ret_spec,
-                               struct envm_error *err)
-{
-    *ret_spec = ENVM_SOLVE_NONE;
-    if (!space->request->add_pip || !envm_str_equal_c(name, "python"))
-        return ENVM_OK;
-    uint32_t spec = envm_solve_space_spec(space, ENVM_STR("pip"), NULL);
-    if (!space->pip_known) {
-        ENVM_TRY(envm_solve_space_match(space, spec, err));
-        space->pip_exists = space->specs.items[spec].matches.count > 0;
-        space->pip_known = true;
-    }
-    if (space->pip_exists)
-        *ret_spec = spec;
-    return ENVM_OK;
-}
-
-enum envm_code envm_solve_space_expand(struct envm_solve_space *space, uint32_t candidate,
-                                       struct envm_error *err)
-{
-    uint32_t broken = ENVM_SOLVE_NONE, pip = ENVM_SOLVE_NONE;
-    const struct envm_package_record *record = space->candidates.items[candidate].record;
-
-    if (space->candidates.items[candidate].expanded)
-        return ENVM_OK;
-    ENVM_TRY(pip_spec(space, record->name, &pip, err));
-    struct envm_id_list depends = spec_ids_of(space, record->depends, pip, &broken);
-    struct envm_id_list constrains =
-        spec_ids_of(space, record->constrains, ENVM_SOLVE_NONE, &broken);
-    struct envm_solve_candidate *entry = &space->candidates.items[candidate];
-    entry->depends = depends;
-    entry->constrains = constrains;
-    entry->expanded = true;
-    if (broken != ENVM_SOLVE_NONE) {
-        entry->broken = true;
-        entry->broken_spec = broken;
-        envm_solve_space_leave_out(space, record, "bad dependency",
-                                   space->specs.items[broken].text);
-    }
-    return ENVM_OK;
 }
 
 void envm_solve_space_warn(struct envm_solve_space *space)

@@ -30,6 +30,8 @@ enum envm_spec_role {
     ENVM_ROLE_REQUEST, /* or a dependency, or a constraint */
     ENVM_ROLE_PIN,     /* holds for its name, asks for nothing */
     ENVM_ROLE_FROZEN,  /* stands for one record, that has to stay */
+    ENVM_ROLE_OTHERS,  /* the records of `name` that `inner` does not match */
+    ENVM_ROLE_EITHER,  /* what `inner` (or ENVM_SOLVE_NONE) matches, and the candidates `also` */
 };
 
 struct envm_solve_spec {
@@ -43,6 +45,26 @@ struct envm_solve_spec {
     bool elsewhere_known;
     struct envm_str_list elsewhere; /* as the request's callback says, once asked */
     uint64_t *bits;                 /* the same over the candidates of `name`; NULL: pattern */
+    uint32_t inner; /* OTHERS and EITHER: a spec */
+    struct envm_id_list also;
+    struct envm_id_list when; /* EITHER: conditions; when one does not hold, it asks for nothing */
+};
+
+/* Conditions are made of specs whose answer depends on the solution; parts come before the whole
+ * (solve_condition.h). */
+enum envm_solve_condition_kind {
+    ENVM_SOLVE_CONDITION_SPEC,  /* something that is there matches `spec` */
+    ENVM_SOLVE_CONDITION_EXTRA, /* somebody asks for `extra`, by `spec` */
+    ENVM_SOLVE_CONDITION_AND,
+    ENVM_SOLVE_CONDITION_OR,
+};
+
+struct envm_solve_condition {
+    enum envm_solve_condition_kind kind;
+    uint32_t spec;
+    envm_str extra;
+    uint32_t left, right; /* AND, OR: conditions */
+    uint32_t negation;    /* the candidate that can be chosen only when it does not hold */
 };
 
 struct envm_solve_candidate {
@@ -65,6 +87,7 @@ struct envm_solve_name {
     envm_str name;
     bool gathered;
     bool is_virtual;
+    bool is_auxiliary; /* no package: see solve_condition.h */
     uint32_t first; /* candidates [first, first + count), best first in the order of the channel */
     uint32_t count;
     uint32_t first_channel; /* the highest channel that has the name; ENVM_SOLVE_NONE: none */
@@ -78,6 +101,10 @@ struct envm_solve_space {
     ENVM_VEC(struct envm_solve_spec) specs;
     struct envm_map name_ids;
     struct envm_map spec_ids;
+    ENVM_VEC(struct envm_solve_condition) conditions;
+    struct envm_map auxiliary_ids;         /* of what solve_condition.c has made */
+    struct envm_map extra_ids;             /* names of extras */
+    const struct envm_version *no_version; /* of auxiliary candidates */
     struct envm_map versions;
     struct envm_map kept;    /* see solve_keep.h */
     size_t left_out;         /* records that cannot be understood */
@@ -115,9 +142,6 @@ enum envm_code envm_solve_space_gather(struct envm_solve_space *space, uint32_t 
 /* Fills the matches of a spec; gathers its name. */
 enum envm_code envm_solve_space_match(struct envm_solve_space *space, uint32_t spec,
                                       struct envm_error *err);
-/* Fills depends and constrains of a candidate. */
-enum envm_code envm_solve_space_expand(struct envm_solve_space *space, uint32_t candidate,
-                                       struct envm_error *err);
 /* ENVM_GAVE_UP when the time or the memory of the request is used up, ENVM_INTERRUPTED when the
  * sink says so. The work before libsolv is polynomial, but a hostile channel can make it long. */
 enum envm_code envm_solve_space_check(const struct envm_solve_space *space, struct envm_error *err);
@@ -150,6 +174,11 @@ bool envm_solve_is_too_new(const struct envm_solve_space *space, uint32_t candid
 static inline bool envm_solve_is_virtual(const struct envm_solve_space *space, uint32_t candidate)
 {
     return space->names.items[space->candidates.items[candidate].name].is_virtual;
+}
+
+static inline bool envm_solve_is_auxiliary(const struct envm_solve_space *space, uint32_t candidate)
+{
+    return space->names.items[space->candidates.items[candidate].name].is_auxiliary;
 }
 
 #endif

@@ -79,7 +79,8 @@ enum envm_code envm_solve(struct envm_arena *arena, const struct envm_solve_requ
     ENVM_CLEANUP(envm_solve_attempt) struct envm_solve_attempt attempt = {0};
 
     envm_solve_space_init(&space, arena, request);
-    struct envm_id_list requests = envm_solve_requests(&space);
+    struct envm_id_list requests = {0};
+    ENVM_TRY(envm_solve_requests(&space, &requests, err));
     ENVM_TRY(envm_solver_attempt(&space, requests, ENVM_RUN_BEST, &attempt, err));
     envm_solve_space_warn(&space);
     if (envm_sink_cancelled(request->sink))

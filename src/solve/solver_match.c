@@ -146,7 +146,8 @@ static bool is_virtual_spec(const struct envm_solve_space *space, uint32_t spec)
 
 static void set_depend_class(struct round *round, uint32_t spec)
 {
-    if (!is_virtual_spec(round->space, spec))
+    /* one that stands under a condition that cannot hold asks for nothing */
+    if (!is_virtual_spec(round->space, spec) && round->load->view->reach->use[spec])
         round->load->depend_class[spec] = round->spec_class[spec];
 }
 

@@ -310,7 +310,8 @@ static void choose_directions(struct ranker *ranker)
         memset(ranker->is_lowest, 1, reach->name_count);
     for (uint32_t i = 0; mode == ENVM_RESOLVE_LOWEST_DIRECT && i < reach->requests.count; i++) {
         const struct envm_solve_spec *spec = &ranker->space->specs.items[reach->requests.items[i]];
-        for (uint32_t j = 0; spec->role == ENVM_ROLE_REQUEST && j < spec->matches.count; j++)
+        bool is_asked = spec->role == ENVM_ROLE_REQUEST || spec->role == ENVM_ROLE_EITHER;
+        for (uint32_t j = 0; is_asked && j < spec->matches.count; j++)
             ranker->is_lowest[ranker->space->candidates.items[spec->matches.items[j]].name] = 1;
     }
 }

@@ -95,6 +95,34 @@ static bool has_name(const struct polish *polish, const struct envm_id_vec *answ
     return false;
 }
 
+static bool is_needed(const struct polish *polish, uint32_t name)
+{
+    for (size_t i = 0; i < polish->names.count; i++)
+        if (polish->names.items[i] == name)
+            return true;
+    return false;
+}
+
+static void swap_answer(struct polish *polish)
+{
+    struct envm_id_vec old = *polish->chosen;
+
+    *polish->chosen = polish->answer;
+    polish->answer = old;
+    read_solution(polish);
+}
+
+/* Takes the answer over. What is needed only under a condition may be better and not needed any
+ * more: that is no gain, and the answer is left. */
+static bool take_answer(struct polish *polish, uint32_t name)
+{
+    swap_answer(polish);
+    if (polish->space->conditions.count == 0 || is_needed(polish, name))
+        return true;
+    swap_answer(polish);
+    return false;
+}
+
 static bool within_bounds(const struct polish *polish)
 {
     return polish->questions < QUESTIONS_MAX && polish->candidates < CANDIDATES_MAX;
@@ -105,12 +133,9 @@ static void improve(struct polish *polish, uint32_t name, bool by_tier)
     while (within_bounds(polish)) {
         uint32_t limit = grade(polish, polish->chosen_of_name[name], by_tier);
         if (!any_better(polish, name, limit, by_tier) ||
-            !ask_better(polish, name, limit, by_tier) || !has_name(polish, &polish->answer, name))
+            !ask_better(polish, name, limit, by_tier) || !has_name(polish, &polish->answer, name) ||
+            !take_answer(polish, name))
             break;
-        struct envm_id_vec old = *polish->chosen;
-        *polish->chosen = polish->answer;
-        polish->answer = old;
-        read_solution(polish);
     }
     uint32_t limit = grade(polish, polish->chosen_of_name[name], by_tier);
     cut(polish, &polish->base, name, limit, by_tier, -1);

@@ -10,12 +10,12 @@
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static struct envm_str_list split_specs(struct envm_arena *arena, envm_str text)
+static struct envm_str_list split_specs(struct envm_arena *arena, envm_str text, char separator)
 {
     ENVM_VEC(envm_str) found = {0};
     envm_str part;
 
-    while (text.ptr && envm_str_split_next(&text, ';', &part))
+    while (text.ptr && envm_str_split_next(&text, separator, &part))
         if (envm_str_trim(part).len)
             envm_vec_push(&found, envm_str_trim(part));
     struct envm_str_list list =
@@ -49,24 +49,53 @@ static bool read_option(struct envm_arena *arena, envm_str word, struct envm_pac
         record->features = value;
     else if (envm_str_equal_c(key, "subdir"))
         record->subdir = value;
+    else if (envm_str_equal_c(key, "flags"))
+        record->flags = split_specs(arena, value, ',');
     else
         return false;
     return true;
 }
 
-/* NAME VERSION BUILD [key=value…] [:: DEPENDS; …] [!! CONSTRAINS; …] */
+/* Takes "++ GROUP: DEPENDS; …" off the end, as often as it is there. */
+static bool read_extras(struct envm_arena *arena, envm_str *line,
+                        struct envm_package_record *record)
+{
+    size_t at = envm_str_find(*line, ENVM_STR(" ++ "));
+    envm_str rest = envm_str_skip(*line, at == SIZE_MAX ? line->len : at + 4);
+    struct envm_extra_group *groups =
+        envm_arena_new_array(arena, struct envm_extra_group, line->len);
+
+    record->extra_depends = groups;
+    while (rest.len > 0) {
+        size_t next = envm_str_find(rest, ENVM_STR(" ++ "));
+        envm_str one = envm_str_slice(rest, 0, next);
+        size_t colon = envm_str_find_char(one, ':');
+        if (colon == SIZE_MAX)
+            return false;
+        groups[record->extra_depends_count++] = (struct envm_extra_group){
+            envm_str_slice(one, 0, colon), split_specs(arena, envm_str_skip(one, colon + 1), ';')};
+        rest = next == SIZE_MAX ? (envm_str){0} : envm_str_skip(rest, next + 4);
+    }
+    *line = envm_str_slice(*line, 0, at);
+    return envm_extra_groups_sort(groups, record->extra_depends_count);
+}
+
+/* NAME VERSION BUILD [key=value…] [:: DEPENDS; …] [!! CONSTRAINS; …] [++ GROUP: DEPENDS; …]… */
 static bool read_record(struct envm_arena *arena, envm_str line, struct envm_package_record *record)
 {
-    size_t constrains = envm_str_find(line, ENVM_STR(" !! "));
-    envm_str head = envm_str_slice(line, 0, constrains);
-    size_t depends = envm_str_find(head, ENVM_STR(" :: "));
-    envm_str word;
+    envm_str head, word;
+    size_t constrains, depends;
 
     *record = (struct envm_package_record){.subdir = ENVM_STR("linux-64")};
+    if (!read_extras(arena, &line, record))
+        return false;
+    constrains = envm_str_find(line, ENVM_STR(" !! "));
+    head = envm_str_slice(line, 0, constrains);
+    depends = envm_str_find(head, ENVM_STR(" :: "));
     if (constrains != SIZE_MAX)
-        record->constrains = split_specs(arena, envm_str_skip(line, constrains + 4));
+        record->constrains = split_specs(arena, envm_str_skip(line, constrains + 4), ';');
     if (depends != SIZE_MAX)
-        record->depends = split_specs(arena, envm_str_skip(head, depends + 4));
+        record->depends = split_specs(arena, envm_str_skip(head, depends + 4), ';');
     head = envm_str_slice(head, 0, depends);
     if (!envm_str_next_word(&head, &record->name) || !envm_str_next_word(&head, &record->version) ||
         !envm_str_next_word(&head, &record->build))
