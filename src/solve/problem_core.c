@@ -35,6 +35,17 @@ static enum envm_code is_solvable(struct search *search, struct envm_id_list req
     return ENVM_OK;
 }
 
+/* An extra of a package that cannot be had by itself is not told apart. */
+static bool is_extra_of(const struct envm_solve_space *space, uint32_t request, uint32_t package)
+{
+    const struct envm_solve_spec *spec = &space->specs.items[request];
+
+    if (spec->name == ENVM_SOLVE_NONE || !space->names.items[spec->name].is_auxiliary)
+        return false;
+    uint32_t whole = space->candidates.items[spec->matches.items[0]].depends.items[0];
+    return space->specs.items[whole].name == space->specs.items[package].name;
+}
+
 /* Requests that cannot be met even alone, as far as pruning sees it. */
 static enum envm_code find_hopeless(struct envm_solve_space *space, struct envm_id_list requests,
                                     struct envm_id_list *ret_hopeless, struct envm_error *err)
@@ -51,7 +62,7 @@ static enum envm_code find_hopeless(struct envm_solve_space *space, struct envm_
         envm_solve_view_init(&view, &reach, false);
         if (view.gave_up)
             return envm_solve_space_check(space, err);
-        if (view.failed)
+        if (view.failed && (count == 0 || !is_extra_of(space, one.items[0], ids[count - 1])))
             ids[count++] = requests.items[i];
     }
     *ret_hopeless = (struct envm_id_list){ids, count};

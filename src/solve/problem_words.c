@@ -310,7 +310,8 @@ void envm_problem_say_reason(struct envm_buf *out, struct envm_solve_space *spac
     case ENVM_REASON_CONSTRAINS:
         envm_buf_add_cstr(out, envm_problem_verb(space, node->specs, true));
         envm_problem_say_specs(out, space, node->specs);
-        envm_buf_add_cstr(out, " beside it");
+        if (space->specs.items[node->specs.items[0]].role != ENVM_ROLE_OTHERS)
+            envm_buf_add_cstr(out, " beside it");
         break;
     case ENVM_REASON_EXCLUDED:
         say_excluded(out, space, node);

@@ -96,13 +96,19 @@ static bool visit_waiting(struct walker *walker)
     return walker->waiting.count < left;
 }
 
+/* Those under a condition come last. */
 static void visit_requests(struct walker *walker)
 {
     const struct envm_solve_reach *reach = walker->reach;
 
-    for (uint32_t i = 0; i < reach->requests.count; i++)
-        if (!envm_solve_is_pin(reach->space, reach->requests.items[i]))
-            visit_spec(walker, reach->requests.items[i]);
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < reach->requests.count; i++) {
+            uint32_t request = reach->requests.items[i];
+            bool is_last = reach->space->specs.items[request].role == ENVM_ROLE_EITHER;
+            if (is_last == (pass == 1) && !envm_solve_is_pin(reach->space, request))
+                visit_spec(walker, request);
+        }
+    }
 }
 
 static void visit_depends(struct walker *walker, uint32_t name)

@@ -45,7 +45,7 @@ struct envm_solve_spec {
     bool elsewhere_known;
     struct envm_str_list elsewhere; /* as the request's callback says, once asked */
     uint64_t *bits;                 /* the same over the candidates of `name`; NULL: pattern */
-    uint32_t inner; /* OTHERS and EITHER: a spec */
+    uint32_t inner;                 /* OTHERS and EITHER: a spec */
     struct envm_id_list also;
     struct envm_id_list when; /* EITHER: conditions; when one does not hold, it asks for nothing */
 };

@@ -99,6 +99,58 @@ class Solutions(unittest.TestCase):
     def test_unneeded(self):
         self.assert_fault("nothing needs d-1.0-0", GOOD + [package("d", "1.0", "second")])
 
+    def test_conditions(self):
+        needs_c = {"first": [record("a", "1.0", depends=["b", 'c >=2[when="b>=2 or (b<2 and d)"]']),
+                             record("b", "1.5"), record("b", "2.0"), record("d", "1.0"),
+                             record("c", "1.0"), record("c", "2.0")], "second": []}
+        old, RECORDS["first"] = RECORDS["first"], needs_c["first"]
+        self.addCleanup(RECORDS.__setitem__, "first", old)
+        self.assertEqual(self.faults(GOOD), [])
+        new = [GOOD[0], package("b", "2.0")]
+        self.assert_fault("c >=2", new)
+        self.assert_fault("but c-1.0-0 is there", new + [package("c", "1.0")])
+        self.assertEqual(self.faults(new + [package("c", "2.0")]), [])
+        self.assert_fault("nothing needs c-2.0-0", GOOD + [package("c", "2.0")])
+        self.assert_fault("c >=2", GOOD + [package("d", "1.0")], ["a", "d"])
+        self.assertEqual(self.faults(GOOD, ["a", "c[when=d]", "x[when=__win]"]), [])
+        self.assert_fault("request", GOOD, ["a", "c[when=__glibc]"])
+
+    def test_condition_texts(self):
+        present = {name: record(name, "2.0", flags=["x:y"]) for name in "abc"}
+        for text, expected in [
+                ("a", True), ("z", False), ("a and z", False), ("a or z", True), ("z or a and b", True),
+                ("(z or a) and z", False), ("(z or a) and (b)", True), ("a>=2", True), ("a<2", False),
+                ("a[version='>=2,<3'] and b", True), ('z or a[flags=["x:*"]]', True),
+                ("a (1|2)", True), ("a (1|3) or z", False), ("((a) and (b or z)) or z", True)]:
+            self.assertEqual(check_solution.condition_holds(text, present), expected, text)
+
+    def test_extras(self):
+        extra = [record("a", "1.0", extra_depends={"t": ["b >=2"], "u": ["c[when=b]"]}),
+                 record("b", "1.5"), record("b", "2.0"), record("c", "1.0"),
+                 record("d", "1.0", depends=["a[extras=[t]]"])]
+        old, RECORDS["first"] = RECORDS["first"], extra
+        self.addCleanup(RECORDS.__setitem__, "first", old)
+        a, b, c, d = (package(n, v) for n, v in
+                      (("a", "1.0"), ("b", "2.0"), ("c", "1.0"), ("d", "1.0")))
+        self.assertEqual(self.faults([a]), [])
+        self.assertEqual(self.faults([a], ["a[extras=[nothing, u]]"]), [])
+        self.assert_fault("nothing needs b-2.0-0", [a, b])
+        self.assert_fault("needs 'b >=2', which is not there", [a], ["a[extras=t]"])
+        self.assert_fault("but b-1.5-0 is there", [a, package("b", "1.5")], ["a[extras=[t]]"])
+        self.assertEqual(self.faults([a, b], ["a[extras=['t']]"]), [])
+        self.assert_fault("needs 'c[when=b]'", [a, b], ["a[extras=[t,u]]"])
+        self.assertEqual(self.faults([a, b, c], ["a[extras=[t,u]]"]), [])
+        self.assert_fault("needs 'b >=2'", [a, d], ["d"])
+        self.assertEqual(self.faults([a, b, d], ["d"]), [])
+
+    def test_flags(self):
+        old, RECORDS["first"] = RECORDS["first"], [record("a", "1.0", flags=["cuda", "blas:mkl"])]
+        self.addCleanup(RECORDS.__setitem__, "first", old)
+        a = [package("a", "1.0")]
+        self.assertEqual(self.faults(a, ["a[flags=cuda]", "a[flags=['blas:*', cuda]]"]), [])
+        self.assert_fault("does not meet", a, ["a[flags=[cuda,rocm]]"])
+        self.assert_fault("does not meet", a, ["a[flags=blas]"])
+
     def test_pins(self):
         self.assert_fault("b-1.5-0 does not meet the pin 'b <1'", GOOD,
                           options={"pins": ["c 7.*", "b <1"]})

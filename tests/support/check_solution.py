@@ -6,7 +6,8 @@ This knows nothing of libsolv and shares no code with envm: it has its own versi
 MatchSpec and reads repodata itself. It shows that
 
   - there is one record of each name, and each is in the repodata of a channel that was given,
-  - every request, every dependency and every constraint holds, virtual packages included,
+  - every request, every dependency and every constraint holds, virtual packages included, and so
+    does what stands under a condition that is met, and what an extra brings that is asked for,
   - with strict priority no name comes from a channel below the first that has it,
   - nothing is there that no request leads to.
 
@@ -202,12 +203,57 @@ def match_text(pattern, value):
     return pattern == value
 
 
+def _unquoted(text):
+    """What stands between a pair of quotes, where a backslash hides quotes and backslashes."""
+    text = text.strip()
+    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        return re.sub(r"""\\(['"\\])""", r"\1", text[1:-1])
+    return text
+
+
+def _split(text, separators):
+    """Splits outside quotes and brackets."""
+    parts, depth, quote, start, position = [], 0, "", 0, 0
+    while position < len(text):
+        char = text[position]
+        if quote:
+            position += char == "\\"
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "[]":
+            depth += 1 if char == "[" else -1
+        elif depth == 0 and char in separators:
+            parts.append(text[start:position])
+            start = position + 1
+        position += 1
+    return [part for part in parts + [text[start:]] if part.strip()]
+
+
 def _brackets(text):
     found = {}
-    for key, quoted1, quoted2, plain in re.findall(
-            r"""\s*([a-z_0-9]+)\s*=\s*(?:'([^']*)'|"([^"]*)"|([^,\]]*))\s*,?""", text):
-        found[key] = quoted1 or quoted2 or plain.strip()
+    for pair in _split(text, ","):
+        key, _, value = pair.partition("=")
+        found[key.strip()] = value.strip()
     return found
+
+
+def _words(value):
+    value = value.strip()
+    if value.startswith("[") and value.endswith("]"):
+        value = value[1:-1]
+    elif value[:1] in ("'", '"'):
+        value = _unquoted(value)
+    return [_unquoted(word) for word in _split(value, ", ")]
+
+
+def _open_bracket(text):
+    """Where the keys begin; a regular expression has brackets of its own."""
+    position = 0
+    while position < len(text) and text[position] != "[":
+        regex = re.match(r"\^[^$]*\$", text[position:])
+        position += regex.end() if regex else 1
+    return position
 
 
 def _version_and_build(text):
@@ -236,10 +282,14 @@ class Spec:
         text = text.split("#")[0].strip()
         self.channel = self.subdir = None
         self.fields = {}
-        brackets = re.search(r"\[(.*)\]\s*$", text, re.S)
-        if brackets:
-            self.fields = _brackets(brackets[1])
-            text = text[:brackets.start()]
+        if text.endswith("]"):
+            bracket = _open_bracket(text)
+            self.fields = _brackets(text[bracket + 1:-1])
+            text = text[:bracket]
+        self.extras = _words(self.fields.pop("extras", ""))
+        self.flags = _words(self.fields.pop("flags", ""))
+        self.when = _unquoted(self.fields.pop("when", ""))
+        self.fields = {key: _unquoted(value) for key, value in self.fields.items()}
         if "::" in text:
             place, text = text.rsplit("::", 1)
             place = place.split(":")[0] if "://" not in place else place
@@ -270,6 +320,9 @@ class Spec:
             return False
         if self.subdir and self.subdir != record.get("subdir"):
             return False
+        flags = record.get("flags") or ()
+        if not all(any(match_text(wanted, flag) for flag in flags) for wanted in self.flags):
+            return False
         return all(self._matches_field(key, value, record) for key, value in self.fields.items())
 
     @staticmethod
@@ -288,6 +341,66 @@ class Spec:
 @functools.lru_cache(maxsize=None)
 def spec(text):
     return Spec(text)
+
+
+# --- conditions (CEP 43) -------------------------------------------------------------------------
+
+
+def condition_holds(text, present):
+    """`or` of `and` of specs and of conditions in parentheses; `present` maps names to records."""
+    return any(all(_part_holds(part, present) for part in _split_at(one, "and"))
+               for one in _split_at(text, "or"))
+
+
+def _part_holds(text, present):
+    text = text.strip()
+    if text.startswith("(") and _closing(text) == len(text) - 1:
+        return condition_holds(text[1:-1], present)
+    want = spec(text)
+    return want.name in present and want.matches(present[want.name])
+
+
+def _closing(text):
+    """The place of the parenthesis that closes the first one."""
+    depth = 0
+    for position, char in enumerate(_masked(text)):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return position
+    raise ValueError(f"{text!r} is not closed")
+
+
+def _masked(text):
+    """The text with what is quoted or in brackets blotted out."""
+    result, depth, quote = "", 0, ""
+    for char in text:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "[]":
+            depth += 1 if char == "[" else -1
+        elif depth == 0:
+            result += char
+            continue
+        result += "x"
+    return result
+
+
+def _split_at(text, word):
+    """Splits at the word where it is not inside parentheses."""
+    masked, parts, depth, start = _masked(text), [], 0, 0
+    for found in re.finditer(rf"[()]|(?<![^\s()]){word}(?![^\s()])", masked):
+        if found[0] in "()":
+            depth += 1 if found[0] == "(" else -1
+        elif depth == 0:
+            parts.append(text[start:found.start()])
+            start = found.end()
+    return parts + [text[start:]]
+
+
+def holds(text, present):
+    return not spec(text).when or condition_holds(spec(text).when, present)
 
 
 # --- repodata ------------------------------------------------------------------------------------
@@ -312,8 +425,12 @@ def load_channel(name, directory):
             continue
         data = read_json(found[0])
         removed = set(data.get("removed", ()))
-        for section in ("packages.conda", "packages"):
-            for file_name, record in data.get(section, {}).items():
+        sections = [data.get("packages.conda", {}), data.get("packages", {})]
+        for extension in ("conda", "tar.bz2"):
+            sections.append({f"{stem}.{extension}": record for stem, record in
+                             data.get("v3", {}).get(extension, {}).items()})
+        for section in sections:
+            for file_name, record in section.items():
                 if file_name in removed:
                     continue
                 record = dict(record, channel=name, subdir=sub.name, fn=file_name)
@@ -393,20 +510,24 @@ class Checker:
                 chosen[name] = record
         present = dict(chosen)
         present.update({v["name"]: v for v in self.virtual})
+        extras = self.asked_extras(specs, chosen, present)
         for text in specs:
-            self.check_request(spec(text), present)
+            if holds(text, present):
+                self.check_request(spec(text), present)
         for record in chosen.values():
-            self.check_record(record, present)
+            self.check_record(record, present, extras)
         if self.priority == "strict":
             self.check_priority(specs, chosen)
-        self.check_pins(chosen)
+        self.check_pins(chosen, present)
         self.check_frozen(chosen)
         self.check_dates(chosen)
         self.check_reachable(specs, chosen)
         return self.faults
 
-    def check_pins(self, chosen):
+    def check_pins(self, chosen, present):
         for text in self.pins:
+            if not holds(text, present):
+                continue
             for name, record in chosen.items():
                 if match_text(spec(text).name, name) and not spec(text).matches(record):
                     self.fault(f"{title(record)} does not meet the pin {text!r}")
@@ -421,7 +542,7 @@ class Checker:
 
     def check_dates(self, chosen):
         for record in chosen.values():
-            date = record.get("timestamp", 0)
+            date = record.get("indexed_timestamp") or record.get("timestamp", 0)
             date = date if date > 253402300799 else date * 1000
             if self.exclude_newer and date > self.exclude_newer and not self.is_own(record):
                 self.fault(f"{title(record)} is newer than is allowed")
@@ -435,21 +556,40 @@ class Checker:
         elif not want.matches(present[want.name]):
             self.fault(f"{title(present[want.name])} does not meet the request {want.text!r}")
 
-    def depends(self, record):
+    def asked_extras(self, specs, chosen, present):
+        """{(name, extra)} that requests or dependencies of what is chosen ask for."""
+        asked, count = set(), -1
+        texts = list(specs)
+        while len(asked) != count:
+            count = len(asked)
+            found = texts + [text for record in chosen.values()
+                             for text in self.depends(record, asked)]
+            asked |= {(spec(text).name, extra) for text in found if holds(text, present)
+                      for extra in spec(text).extras}
+        return asked
+
+    def depends(self, record, extras=()):
         texts = list(record.get("depends", ()))
+        for group, more in (record.get("extra_depends") or {}).items():
+            if (record["name"].lower(), group) in extras:
+                texts += more
         if self.add_pip and record["name"] == "python" and any("pip" in r for _, r in self.channels):
             texts.append("pip")
         return texts
 
-    def check_record(self, record, present):
-        for text in self.depends(record):
+    def check_record(self, record, present, extras):
+        for text in self.depends(record, extras):
             want = spec(text)
+            if not holds(text, present):
+                continue
             if want.name not in present:
                 self.fault(f"{title(record)} needs {text!r}, which is not there")
             elif not want.matches(present[want.name]):
                 self.fault(f"{title(record)} needs {text!r}, but {title(present[want.name])} is there")
         for text in record.get("constrains", ()):
             want = spec(text)
+            if not holds(text, present):
+                continue
             if want.name in present and not want.matches(present[want.name]):
                 self.fault(f"{title(record)} constrains {text!r}, but "
                            f"{title(present[want.name])} is there")
@@ -465,16 +605,22 @@ class Checker:
                            "name and a higher priority")
 
     def check_reachable(self, specs, chosen):
-        queue = [name for name in chosen for text in specs if match_text(spec(text).name, name)]
-        queue += [record["name"] for record in self.frozen if record["name"] in chosen]
-        seen = set(queue)
-        while queue:
-            for text in self.depends(chosen[queue.pop()]):
-                name = spec(text).name
-                if name in chosen and name not in seen:
-                    seen.add(name)
-                    queue.append(name)
-        for name in sorted(set(chosen) - seen):
+        """What is there only because of itself is not needed."""
+        needed = {record["name"]: chosen[record["name"]] for record in self.frozen
+                  if record["name"] in chosen}
+        virtual = {v["name"]: v for v in self.virtual}
+        count = -1
+        extras = set()
+        while len(needed) + len(extras) != count:
+            count = len(needed) + len(extras)
+            present = {**needed, **virtual}
+            texts = list(specs) + [text for record in needed.values()
+                                   for text in self.depends(record, extras)]
+            for text in [text for text in texts if holds(text, present)]:
+                needed.update({name: record for name, record in chosen.items()
+                               if match_text(spec(text).name, name)})
+                extras |= {(spec(text).name, extra) for extra in spec(text).extras}
+        for name in sorted(set(chosen) - set(needed)):
             self.fault(f"nothing needs {title(chosen[name])}")
 
 
