@@ -247,6 +247,8 @@ enum envm_code envm_match_spec_set_channel(struct envm_arena *arena, envm_str te
         text = url.clean; /* credentials are no part of a channel's name */
         while (text.len > 1 && text.ptr[text.len - 1] == '/')
             text = envm_str_slice(text, 0, text.len - 1);
+        if (!may_be_channel(text))
+            return refuse(err, text, "this is not a channel");
     }
     slash = envm_str_find_last_char(text, '/');
     if (slash != SIZE_MAX && slash > 0 && envm_subdir_is_known(envm_str_skip(text, slash + 1))) {

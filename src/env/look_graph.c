@@ -8,6 +8,7 @@
 #include "base/topo.h"
 #include "base/vec.h"
 #include "codec/url.h"
+#include "conda/active_depends.h"
 #include "conda/match_spec.h"
 #include "conda/version.h"
 #include "env/close_names.h"
@@ -26,6 +27,7 @@ struct maker {
     struct envm_look_graph graph;
     struct envm_map names;
     const struct envm_version **versions;
+    ENVM_VEC(const struct envm_match_spec *) requests;
     ENVM_VEC(struct need) needs; /* of the node that is being looked at */
 };
 
@@ -33,6 +35,7 @@ static void maker_release(struct maker *m)
 {
     envm_arena_release(&m->scratch);
     envm_map_release(&m->names);
+    envm_vec_release(&m->requests);
     envm_vec_release(&m->needs);
 }
 ENVM_DEFINE_CLEANUP(maker, struct maker, maker_release)
@@ -166,23 +169,55 @@ static void turn_round(struct maker *m, const struct envm_look_edges *forward, b
 }
 
 static struct envm_str_list with_pip(struct maker *m, const struct envm_package_record *record,
-                                     bool add_pip)
+                                     struct envm_str_list depends, bool add_pip)
 {
     envm_str *items;
-    size_t count = record->depends.count;
+    size_t count = depends.count;
 
     if (!add_pip || !envm_str_equal_c(record->name, "python") ||
         !envm_map_find(&m->names, ENVM_STR("pip")))
-        return record->depends;
+        return depends;
     items = envm_arena_new_array(&m->scratch, envm_str, count + 1);
     for (size_t i = 0; i < count; i++)
-        items[i] = record->depends.items[i];
+        items[i] = depends.items[i];
     items[count] = ENVM_STR("pip");
     return (struct envm_str_list){items, count + 1};
 }
 
+/* What was asked for, parsed; before the texts are made readable. */
+static void note_requests(struct maker *m, struct envm_str_list texts)
+{
+    const struct envm_match_spec *spec;
+
+    for (size_t i = 0; i < texts.count; i++)
+        if (envm_match_spec_parse(&m->scratch, texts.items[i], &spec, NULL) == ENVM_OK)
+            envm_vec_push(&m->requests, spec);
+}
+
+/* The dependencies of each node that hold in this set. */
+static struct envm_str_list *active_depends(struct maker *m)
+{
+    const struct envm_package_record **records =
+        envm_arena_new_array(&m->scratch, const struct envm_package_record *, m->graph.count);
+    const struct envm_package_record **system =
+        envm_arena_new_array(&m->scratch, const struct envm_package_record *, m->graph.count);
+    struct envm_active_question question = {.records = {records, m->graph.count},
+                                            .virtual_packages = {system, 0},
+                                            .requests = m->requests.items,
+                                            .request_count = m->requests.count,
+                                            .requests_known = m->requests.count > 0};
+
+    for (size_t i = 0; i < m->graph.count; i++) {
+        records[i] = m->graph.nodes[i].record;
+        if (m->graph.nodes[i].is_virtual)
+            system[question.virtual_packages.count++] = records[i];
+    }
+    return envm_active_depends(&m->scratch, &question);
+}
+
 static void link_nodes(struct maker *m, bool add_pip)
 {
+    struct envm_str_list *depends = active_depends(m);
     struct envm_look_edges *needs =
         envm_arena_new_array(&m->scratch, struct envm_look_edges, m->graph.count);
     struct envm_look_edges *constrains =
@@ -191,7 +226,8 @@ static void link_nodes(struct maker *m, bool add_pip)
     for (size_t i = 0; i < m->graph.count; i++) {
         const struct envm_package_record *record = m->graph.nodes[i].record;
 
-        m->graph.nodes[i].needs = needs[i] = edges_of(m, i, with_pip(m, record, add_pip), false);
+        m->graph.nodes[i].needs = needs[i] =
+            edges_of(m, i, with_pip(m, record, depends[i], add_pip), false);
         constrains[i] = edges_of(m, i, record->constrains, true);
     }
     turn_round(m, needs, false);
@@ -285,6 +321,9 @@ void envm_look_graph_make(struct envm_arena *arena, const struct envm_look_packa
     add_nodes(&m, packages);
     if (!packages->requested)
         request_nodes(&m, packages->specs);
+    note_requests(&m, packages->specs);
+    for (size_t i = 0; packages->requested && i < packages->records.count; i++)
+        note_requests(&m, packages->requested[i]);
     make_readable(&m);
     link_nodes(&m, packages->add_pip);
     *ret_graph = m.graph;

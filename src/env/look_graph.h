@@ -47,9 +47,9 @@ struct envm_look_packages {
     bool add_pip;                          /* python needs pip */
 };
 
-/* Makes the graph. A dependency under a condition, or one that asks for extras only, counts where
- * its package is there and is not missed where it is not. A dependency that cannot be parsed is
- * passed over. */
+/* Makes the graph. A dependency under a condition counts when the packages and the system meet the
+ * condition, but is not missed where it is not there; what an extra brings counts when somebody
+ * asks for the extra. A dependency that cannot be parsed is passed over. */
 void envm_look_graph_make(struct envm_arena *arena, const struct envm_look_packages *packages,
                           struct envm_look_graph *ret_graph);
 

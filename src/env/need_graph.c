@@ -2,10 +2,11 @@
 #include "env/need_graph.h"
 
 #include "base/vec.h"
+#include "conda/active_depends.h"
 
-static void list_needs(struct envm_need_graph *graph, size_t index)
+static void list_needs(struct envm_need_graph *graph, size_t index,
+                       const struct envm_str_list *depends)
 {
-    const struct envm_str_list *depends = &graph->records.items[index]->depends;
     struct envm_need *needs = envm_arena_new_array(graph->arena, struct envm_need, depends->count);
     size_t count = 0;
 
@@ -30,8 +31,10 @@ void envm_need_graph_init(struct envm_need_graph *graph, struct envm_arena *aren
     graph->need_counts = envm_arena_new_array(arena, size_t, records.count);
     for (size_t i = 0; i < records.count; i++)
         envm_map_set(&graph->places, records.items[i]->name, i);
+    const struct envm_active_question question = {.records = records};
+    struct envm_str_list *depends = envm_active_depends(arena, &question);
     for (size_t i = 0; i < records.count; i++)
-        list_needs(graph, i);
+        list_needs(graph, i, &depends[i]);
 }
 
 void envm_need_graph_release(struct envm_need_graph *graph)

@@ -23,7 +23,8 @@ struct envm_need_graph {
 };
 
 /* Over records of different names, which have to outlive it. Dependencies that cannot be parsed,
- * or on nothing in the set, lead nowhere. The graph lives in the arena but for its map, which
+ * or on nothing in the set, lead nowhere; those under a condition count when the set meets it, and
+ * every extra counts as asked for. The graph lives in the arena but for its map, which
  * envm_need_graph_release frees. */
 void envm_need_graph_init(struct envm_need_graph *graph, struct envm_arena *arena,
                           struct envm_record_list records);

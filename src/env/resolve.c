@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/topo.h"
+#include "conda/active_depends.h"
 #include "conda/package_record.h"
 #include "env/complete.h"
 #include "env/elsewhere.h"
@@ -57,11 +58,13 @@ struct envm_record_list envm_dependency_order(struct envm_arena *arena,
     const struct envm_package_record **items =
         envm_arena_new_array(arena, const struct envm_package_record *, sorted.count);
     ENVM_CLEANUP(envm_map) struct envm_map names = {0};
+    const struct envm_active_question question = {.records = sorted};
+    struct envm_str_list *active = envm_active_depends(arena, &question);
 
     for (size_t i = 0; i < sorted.count; i++)
         envm_map_set(&names, sorted.items[i]->name, i);
     for (size_t i = 0; i < sorted.count; i++) {
-        const struct envm_str_list *depends = &sorted.items[i]->depends;
+        const struct envm_str_list *depends = &active[i];
         size_t *targets = envm_arena_new_array(arena, size_t, depends->count);
         size_t count = 0;
 

@@ -267,6 +267,7 @@ class Channel:
     def __init__(self, root, subdirs=("noarch", "linux-64")):
         self.root = str(root)
         self.records = {subdir: {} for subdir in subdirs}
+        self.new_records = {}  # of repodata revision 3 (CEP 48)
         self.built = []  # (subdir/file, sha256, md5, size)
 
     def add(self, name, version="1.0", build="0", **options):
@@ -291,7 +292,9 @@ class Channel:
         record = {**package.index(), **hashes, **options.get("repodata", {})}
         for key in options.get("omit", ()):
             record.pop(key, None)
-        self.records.setdefault(package.subdir, {})[file_name] = record
+        place = self.new_records if options.get("revision") == 3 else self.records
+        place.setdefault(package.subdir, {})[file_name] = record
+        self.records.setdefault(package.subdir, {})
         self.built.append(
             (f"{package.subdir}/{file_name}", hashes["sha256"], hashes["md5"], hashes["size"])
         )
@@ -307,6 +310,13 @@ class Channel:
                 "removed": [],
                 "repodata_version": 1,
             }
+            new = self.new_records.get(subdir)
+            if new:
+                repodata["info"]["repodata_revisions"] = {"v3": {"n_packages": len(new)}}
+                repodata["v3"] = {
+                    kind: {k[: -len(kind) - 1]: v for k, v in new.items() if k.endswith(kind)}
+                    for kind in ("conda", "tar.bz2")
+                }
             text = dump(repodata)
             with open(os.path.join(folder, "repodata.json"), "wb") as file:
                 file.write(text)

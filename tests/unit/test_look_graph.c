@@ -95,8 +95,9 @@ static void a_cycle_that_nothing_leads_to_has_one_root(void **state)
 
 static void dependencies_on_one_name_are_one_edge(void **state)
 {
-    const char *const texts[] = {"app;lib >=0.5;gone 2;lib <1;gone >=3;lib[when='x >=1']", "lib",
-                                 NULL};
+    const char *const texts[] = {"app;lib >=0.5;gone 2;lib <1;gone >=3;lib[when='x >=1'];"
+                                 "lib[when='app']",
+                                 "lib", NULL};
     struct world w = {0};
     const struct envm_look_edges *needs;
 
@@ -108,6 +109,8 @@ static void dependencies_on_one_name_are_one_edge(void **state)
     assert_int_equal(needs->items[0].specs.count, 3);
     assert_str(needs->items[0].specs.items[0], "lib >=0.5");
     assert_str(needs->items[0].specs.items[1], "lib <1");
+    /* the condition that does not hold asks for nothing */
+    assert_str(needs->items[0].specs.items[2], "lib[when='app']");
     assert_true(needs->items[0].unmet);
     assert_true(needs->items[1].node == ENVM_LOOK_MISSING);
     assert_int_equal(needs->items[1].specs.count, 2);

@@ -160,6 +160,16 @@ static const char *const documents[] = {
     "{\"packages.conda\":{" PACKAGE("a", "") "," PACKAGE("b",
                                                          "") "},\"info\":{\"subdir\":\"win-64\"}"
                                                              "}",
+    /* revision 3: names without extension, and one that looks like a file all the same */
+    "{\"v3\":{\"conda\":{\"q-1-0\":{\"build\":\"0\",\"build_number\":0,\"depends\":[\"r[when=s]\"],"
+    "\"name\":\"q\",\"version\":\"1\"},\"t-1-0\":{\"build\":\"0\",\"build_number\":0,\"depends\":[]"
+    ","
+    "\"extra_depends\":{\"u\":[\"v\"]},\"name\":\"t\",\"version\":\"1\"}},\"tar.bz2\":{}},"
+    "\"packages.conda\":{" PACKAGE("a", "") "," PACKAGE("b", "") "}}",
+    "{\"packages.conda\":{" PACKAGE("a", "") "," PACKAGE(
+        "b",
+        "") "},\"v3\":{\"conda\":{\"q-1-0\":{\"build\":\"0\",\"build_number\":0,\"depends\":[],"
+            "\"name\":\"q\",\"version\":\"1\"},\"x.conda\":{},\"y.conda\":{\"a\":1}}}}",
     /* not JSON */
     "{\"packages.conda\":{" PACKAGE("a", "") ",," PACKAGE("b", "") "}}",
     "{\"packages.conda\":{ ," PACKAGE("a", "") "," PACKAGE("b", "") "}}",
