@@ -8,6 +8,7 @@
 #include <envm/activation.h>
 #include <envm/api.h>
 #include <envm/cache.h>
+#include <envm/change.h>
 #include <envm/context.h>
 #include <envm/environment.h>
 #include <envm/error.h>

@@ -6,6 +6,7 @@
 #ifndef ENVM_ENVIRONMENT_H
 #define ENVM_ENVIRONMENT_H
 
+#include <envm/change.h>
 #include <envm/context.h>
 #include <envm/package_record.h>
 
@@ -72,8 +73,10 @@ struct envm_create_options {
     bool locked;              /* the lock must exist and satisfy the file: else ENVM_STALE_LOCK */
     bool frozen;              /* install the lock as it is */
     bool force;               /* replace an existing environment */
-    bool sync;                /* the environment exists (default: the active one): replace it
+    bool sync;                /* the environment exists (default: the active one): change it
                                  unless its packages and variables are what is asked for */
+    bool clobber;             /* with sync: conflicts over paths are decided, not refused */
+    bool override_frozen;     /* with sync: change it although it is frozen (CEP 22) */
     bool dry_run;             /* solve only */
     bool verify;              /* read every byte back before the environment appears */
     const char *command_line; /* for the history */
@@ -92,6 +95,8 @@ struct envm_create_report {
     size_t downloaded;          /* packages that were not in the cache */
     struct envm_str_list stale; /* why the old lock was not used as it is */
     struct envm_str_list moved; /* "numpy 1.26.4 -> 2.0.1", against the old lock */
+    struct envm_change_steps steps;       /* sync: what was changed */
+    struct envm_saved_files saved;        /* sync: files of the user that got another name */
     struct envm_str_list skipped_scripts; /* link scripts that were not run */
     struct envm_str_list omitted_pip;     /* pip requirements left out by no_pip */
     struct envm_explanation explanation;  /* on ENVM_UNSATISFIABLE */
@@ -193,6 +198,21 @@ struct envm_environment_list {
 ENVM_API ENVM_MUST_CHECK enum envm_code
 envm_list_environments(struct envm_context *context, struct envm_memory *memory,
                        struct envm_environment_list *ret_list, struct envm_error *err);
+
+struct envm_recover_report {
+    envm_str prefix;
+    size_t completed; /* changes that were committed and are (dry_run: would be) completed */
+    size_t dropped;   /* changes that were not committed: their files are removed */
+    struct envm_saved_files saved;
+    struct envm_sha256 tree; /* that the last completed change led to; may be unknown */
+};
+/* Completes or drops what interrupted changes of an environment have left. Nothing to do is
+ * success. ENVM_LOCKED, ENVM_DAMAGED when a journal cannot be read, ENVM_IO. */
+ENVM_API ENVM_MUST_CHECK enum envm_code envm_recover(struct envm_context *context,
+                                                     struct envm_memory *memory,
+                                                     const struct envm_target *target, bool dry_run,
+                                                     struct envm_recover_report *ret_report,
+                                                     struct envm_error *err);
 
 /* Removes an environment with all its files. Refuses what is not an environment (ENVM_UNSAFE).
  * *ret_prefix tells what was (or with dry_run would be) removed. */

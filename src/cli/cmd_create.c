@@ -10,7 +10,7 @@
 struct create_args {
     const char *name, *prefix, *file, *platform, *lock_file;
     struct request_args request;
-    bool locked, frozen, force, dry_run, verify, no_pip, yes;
+    bool locked, frozen, force, dry_run, verify, no_pip, yes, clobber, override_frozen;
 };
 
 #define AT(member) offsetof(struct create_args, member)
@@ -68,6 +68,8 @@ static void report_json(struct cli *cli, const struct create_args *args,
     envm_json_field_u64(w, "downloaded", report->downloaded);
     envm_json_field_list(w, "stale", report->stale);
     envm_json_field_list(w, "moved", report->moved);
+    envm_cli_json_steps(w, &report->steps);
+    envm_cli_json_saved(w, &report->saved);
     envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
     envm_json_field_list(w, "omitted_pip", report->omitted_pip);
     envm_cli_json_packages(w, "packages", report->packages);
@@ -83,7 +85,15 @@ static void note_moves(struct cli *cli, const struct envm_create_report *report)
     envm_cli_note_list(cli, "what moved:", report->moved);
 }
 
-static void report_text(struct cli *cli, const struct create_args *args,
+static void note_change(struct cli *cli, const struct envm_create_report *report)
+{
+    envm_cli_note_steps(cli, &report->steps);
+    envm_cli_note_saved(cli, &report->saved);
+    envm_cli_note(cli, "%.*s has the %zu packages of the lock", ENVM_STR_ARGS(report->prefix),
+                  report->packages.count);
+}
+
+static void report_text(struct cli *cli, const struct create_args *args, bool sync,
                         const struct envm_create_report *report)
 {
     note_moves(cli, report);
@@ -98,6 +108,10 @@ static void report_text(struct cli *cli, const struct create_args *args,
     if (report->already_there) {
         envm_cli_note(cli, "%.*s already is what was asked for: nothing to do",
                       ENVM_STR_ARGS(report->prefix));
+        return;
+    }
+    if (sync) {
+        note_change(cli, report);
         return;
     }
     if (report->lock_state == ENVM_LOCK_WRITTEN)
@@ -125,7 +139,7 @@ static enum envm_code make(struct cli *cli, const struct create_args *args,
     if (cli->common.json)
         report_json(cli, args, &report);
     else
-        report_text(cli, args, &report);
+        report_text(cli, args, options->sync, &report);
     return ENVM_OK;
 }
 
@@ -160,6 +174,8 @@ static enum envm_code run_sync(struct cli *cli, void *values, struct envm_error 
         .request = {.file = args->file, .lock_file = args->lock_file, .no_pip = true},
         .frozen = true,
         .sync = true,
+        .clobber = args->clobber,
+        .override_frozen = args->override_frozen,
         .dry_run = args->dry_run,
         .verify = args->verify,
         .command_line = envm_cli_command_line(cli),
@@ -197,7 +213,11 @@ static const struct option_row sync_rows[] = {
     {'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"},
     {'f', "file", OPTION_TEXT, AT(file), "FILE", "the lock, or an environment file with a lock"},
     {0, "lock", OPTION_TEXT, AT(lock_file), "FILE", "the lock, when it is not beside the file"},
-    {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every byte back before it appears"},
+    {0, "clobber", OPTION_FLAG, AT(clobber), NULL,
+     "decide conflicts over paths: the package that comes last gets the path, your file is kept"},
+    {0, "override-frozen", OPTION_FLAG, AT(override_frozen), NULL,
+     "change an environment that is frozen"},
+    {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every new byte back before the change"},
     {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would be installed"},
     {0, NULL, OPTION_FLAG, 0, NULL, NULL},
 };
@@ -206,11 +226,12 @@ const struct command envm_cmd_sync = {
     .name = "sync",
     .summary = "make an existing environment equal to a lock",
     .usage = "[-n NAME | -p PATH] -f FILE",
-    .text =
-        "Makes an environment (default: the active one) equal to a lock: nothing missing, nothing\n"
-        "extra. While its packages and variables are those of the lock nothing is done; otherwise\n"
-        "it is built anew beside its place and exchanged in one step. Files that belong to no\n"
-        "package do not survive that.",
+    .text = "Makes the packages and variables of an environment (default: the active one) those of "
+            "a lock,\n"
+            "in one transaction: after a crash it is the old one, or `envm recover` makes it the "
+            "new one.\n"
+            "Files that belong to no package stay; files of packages that you changed are kept as\n"
+            "NAME.envm-saved when their package goes or changes.",
     .examples = "  envm sync -n science -f env.lock\n"
                 "  git pull && envm sync -f env.yaml              in an activated shell",
     .rows = sync_rows,

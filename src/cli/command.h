@@ -94,6 +94,12 @@ void envm_cli_explain(struct cli *cli, enum envm_code code,
 /* A line of notes to stderr unless --quiet or --json; escaped likewise. */
 void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 
+/* "steps" and "saved" of --json, and the same as notes: "+", "-" and "~" in front of packages that
+ * come, go and change, nothing when there are none. */
+void envm_cli_json_steps(struct envm_json_writer *w, const struct envm_change_steps *steps);
+void envm_cli_json_saved(struct envm_json_writer *w, const struct envm_saved_files *saved);
+void envm_cli_note_steps(struct cli *cli, const struct envm_change_steps *steps);
+void envm_cli_note_saved(struct cli *cli, const struct envm_saved_files *saved);
 /* A title and the items below it as notes; nothing when there are none. */
 void envm_cli_note_list(struct cli *cli, const char *title, struct envm_str_list list);
 /* Checks the package cache and prints what is wrong with it; `remove` takes it out. */
@@ -120,6 +126,7 @@ extern const struct command envm_cmd_tree;
 extern const struct command envm_cmd_why;
 extern const struct command envm_cmd_verify;
 extern const struct command envm_cmd_repair;
+extern const struct command envm_cmd_recover;
 extern const struct command envm_cmd_env;
 extern const struct command envm_cmd_cache;
 extern const struct command envm_cmd_clean;

@@ -38,6 +38,7 @@ const struct command *const envm_commands[] = {
     &envm_cmd_info,
     &envm_cmd_verify,
     &envm_cmd_repair,
+    &envm_cmd_recover,
     &envm_cmd_env,
     &envm_cmd_cache,
     &envm_cmd_clean,

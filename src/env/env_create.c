@@ -17,7 +17,9 @@
 #include "env/settings.h"
 #include "prefix/prefix_record.h"
 #include "sys/fs.h"
+#include "txn/transaction_change.h"
 #include "txn/transaction_create.h"
+#include "txn/transaction_recover.h"
 
 struct creation {
     struct envm_context *context;
@@ -278,6 +280,14 @@ static enum envm_code has_variables(struct creation *c, int fd, bool *ret_same,
     return ENVM_OK;
 }
 
+static enum envm_code is_being_changed(struct creation *c, struct envm_error *err)
+{
+    (void)envm_fail(err, ENVM_DAMAGED, "a change of the environment at %s is not completed",
+                    c->report->prefix.ptr);
+    return envm_error_hint(err, ENVM_DAMAGED, "complete it with `envm recover -p '%s'`",
+                           c->report->prefix.ptr);
+}
+
 static enum envm_code compare_existing(struct creation *c, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
@@ -285,6 +295,8 @@ static enum envm_code compare_existing(struct creation *c, struct envm_error *er
     bool same_variables = false;
 
     ENVM_TRY(envm_fs_open_root(c->report->prefix.ptr, &fd, err));
+    if (envm_transaction_pending(fd) != ENVM_PENDING_NOTHING)
+        return c->options->sync ? ENVM_OK : is_being_changed(c, err);
     ENVM_TRY(envm_prefix_records_load(c->arena, fd, false, &installed, err));
     ENVM_TRY(has_variables(c, fd, &same_variables, err));
     c->report->already_there =
@@ -391,7 +403,9 @@ static enum envm_code finish(void *user, const struct envm_transaction_result *r
 {
     struct creation *c = user;
 
-    if (c->locked_tree.known && !envm_sha256_equal(&c->locked_tree, &result->tree))
+    /* Packages that another tool has installed and that stay have no digest. */
+    if (c->locked_tree.known && (result->tree.known || !c->options->sync) &&
+        !envm_sha256_equal(&c->locked_tree, &result->tree))
         return tree_differs(c, result, err);
     if (!c->from_lock) {
         struct envm_lockfile lock = compose(c, result);
@@ -419,6 +433,26 @@ static struct envm_transaction_package *plan_packages(struct creation *c)
     return packages;
 }
 
+/* An existing environment is changed in place. */
+static enum envm_code change(struct creation *c, struct envm_store *store,
+                             const struct envm_transaction_plan *plan,
+                             struct envm_transaction_result *ret_result, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_change) struct envm_change *opened = NULL;
+    const struct envm_change_settings settings = {.lock_timeout_ms = ENVM_CHANGE_LOCK_TIMEOUT_MS,
+                                                  .allow_frozen = c->options->override_frozen,
+                                                  .durability = plan->durability,
+                                                  .sink = plan->sink};
+    struct envm_change_result result = {0};
+
+    ENVM_TRY(envm_change_open(c->arena, store, c->report->prefix, &settings, &opened, err));
+    ENVM_TRY(envm_change_apply(opened, plan, finish, c, &result, err));
+    c->report->steps = result.steps;
+    c->report->saved = result.saved;
+    *ret_result = result.common;
+    return ENVM_OK;
+}
+
 static enum envm_code install(struct creation *c, struct envm_error *err)
 {
     const struct envm_config *config = &c->context->config;
@@ -426,7 +460,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
     struct envm_transaction_result result = {0};
     struct envm_store *store;
     const struct envm_create_target place = {.prefix = c->report->prefix,
-                                             .replace = c->options->force || c->options->sync};
+                                             .replace = c->options->force};
     const struct envm_transaction_plan plan = {
         .platform = c->input.platform,
         .packages = plan_packages(c),
@@ -436,6 +470,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .update_specs = c->input.spec_texts,
         .command_line = envm_str_from(c->options->command_line),
         .verify = c->options->verify,
+        .clobber = c->options->clobber ? ENVM_CLOBBER_LAST : ENVM_CLOBBER_REFUSE,
         .link_mode = envm_link_mode_from(config->link_mode),
         .durability = envm_durability_from(config->durability),
         .threads = c->context->threads,
@@ -443,7 +478,10 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
     };
 
     ENVM_TRY(envm_context_store(c->context, &store, err));
-    ENVM_TRY(envm_transaction_create(c->arena, store, &place, &plan, finish, c, &result, err));
+    if (c->options->sync)
+        ENVM_TRY(change(c, store, &plan, &result, err));
+    else
+        ENVM_TRY(envm_transaction_create(c->arena, store, &place, &plan, finish, c, &result, err));
     c->report->tree = result.tree;
     c->report->downloaded = result.downloaded;
     c->report->skipped_scripts = result.skipped_scripts;

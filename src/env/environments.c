@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/relpath.h"
+#include "base/sink.h"
 #include "conda/environment_spec.h"
 #include "conda/platform.h"
 #include "lock/lockfile_explicit.h"
@@ -13,6 +14,7 @@
 #include "sys/fs.h"
 #include "sys/fs_lock.h"
 #include "sys/fs_tree.h"
+#include "txn/transaction_recover.h"
 
 #define REGISTRY_SIZE_MAX ((size_t)4 << 20)
 #define REGISTRY_LOCK_TIMEOUT_MS 10000
@@ -98,14 +100,32 @@ envm_str envm_installed_platform(const struct envm_prefix_record_list *records)
     return envm_platform_host();
 }
 
+/* Whoever only reads goes on; what is read may be half of one state and half of another. */
+static void warn_of_changes(struct envm_context *context, envm_str prefix, int fd)
+{
+    switch (envm_transaction_pending(fd)) {
+    case ENVM_PENDING_NOTHING:
+        return;
+    case ENVM_PENDING_RUNNING:
+        envm_sink_warn(&context->sink, "another process is changing %s at this moment", prefix.ptr);
+        return;
+    case ENVM_PENDING_INTERRUPTED:
+        break;
+    }
+    envm_sink_warn(&context->sink,
+                   "a change of %s was interrupted; `envm recover -p '%s'` completes it",
+                   prefix.ptr, prefix.ptr);
+}
+
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,
                                 envm_str prefix, int *ret_fd, struct envm_error *err)
 {
-    (void)context;
     (void)arena;
     switch (envm_prefix_state(prefix)) {
     case ENVM_PREFIX_ENVIRONMENT:
-        return envm_fs_open_root(prefix.ptr, ret_fd, err);
+        ENVM_TRY(envm_fs_open_root(prefix.ptr, ret_fd, err));
+        warn_of_changes(context, prefix, *ret_fd);
+        return ENVM_OK;
     case ENVM_PREFIX_ABSENT:
         (void)envm_fail(err, ENVM_USAGE, "there is no environment at %s", prefix.ptr);
         break;

@@ -31,7 +31,8 @@ enum envm_prefix_state envm_prefix_state(envm_str prefix);
 /* The platform that the installed packages are for; this machine's when they do not say. */
 envm_str envm_installed_platform(const struct envm_prefix_record_list *records);
 
-/* Opens an existing environment, or fails with ENVM_USAGE that says what is there instead. */
+/* Opens an existing environment for reading, or fails with ENVM_USAGE that says what is there
+ * instead. Warns of a change that is going on or was interrupted. */
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,
                                 envm_str prefix, int *ret_fd, struct envm_error *err);
 

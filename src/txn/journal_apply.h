@@ -6,21 +6,10 @@
 #ifndef ENVM_TXN_JOURNAL_APPLY_H
 #define ENVM_TXN_JOURNAL_APPLY_H
 
-#include <sys/types.h>
+#include <envm/change.h>
 
 #include "base/sink.h"
 #include "txn/prefix_journal.h"
-
-/* What of the user's was in the way: "share/conf" and where it is now, "share/conf.envm-saved". */
-struct envm_saved_file {
-    envm_str path;
-    envm_str saved;
-};
-
-struct envm_saved_files {
-    const struct envm_saved_file *items;
-    size_t count;
-};
 
 /* Describes what is at a path; with `hash` a file's bytes and a symlink's text too. ENVM_UNSAFE
  * when a symlink stands in the way to it. */

@@ -49,20 +49,6 @@ int envm_change_prefix_fd(const struct envm_change *change);
 /* Sorted by name, with paths. */
 const struct envm_prefix_record_list *envm_change_installed(const struct envm_change *change);
 
-/* What happens to one package. */
-struct envm_change_step {
-    envm_str name;
-    const struct envm_package_record *from; /* NULL: comes */
-    const struct envm_package_record *to;   /* NULL: goes */
-    bool relink; /* the same package, linked anew: noarch: python when python's minor version or
-                    site-packages change, or a file that it had lost comes back */
-};
-
-struct envm_change_steps {
-    const struct envm_change_step *items; /* sorted by name; packages that stay are not listed */
-    size_t count;
-};
-
 /* The steps to a new set of packages (the whole environment), for the plan that is shown before.
  * Pure. ENVM_MALFORMED when the version of python cannot be understood. What only shows when the
  * packages are there (files that packages lost to each other) is in the result of the change. */

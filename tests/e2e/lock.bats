@@ -200,7 +200,7 @@ JSON
     run_envm sync -p env -f env.yaml
     expect_status 0
     [ "$(cat env/lib/lib.txt)" = two ]
-    [ ! -e env/mine ]
+    [ "$(cat env/mine)" = mine ]
     before=$(stat -c %i env)
     CONDA_PREFIX="$WORLD/env" run_envm sync -f env.lock
     expect_status 0

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `recover`: what interrupted changes have left.
+ */
+#include <envm/environment.h>
+
+#include "base/error.h"
+#include "env/environments.h"
+#include "env/settings.h"
+#include "txn/transaction_change.h"
+#include "txn/transaction_recover.h"
+
+enum envm_code envm_recover(struct envm_context *context, struct envm_memory *memory,
+                            const struct envm_target *target, bool dry_run,
+                            struct envm_recover_report *ret_report, struct envm_error *err)
+{
+    const struct envm_recover_settings settings = {
+        .lock_timeout_ms = ENVM_CHANGE_LOCK_TIMEOUT_MS,
+        .dry_run = dry_run,
+        .durability = envm_durability_from(context->config.durability),
+        .sink = &context->sink};
+    struct envm_recover_result result = {0};
+    struct envm_recover_report report = {0};
+
+    ENVM_TRY(envm_target_prefix(context, &memory->arena, target, &report.prefix, err));
+    if (envm_prefix_state(report.prefix) != ENVM_PREFIX_ENVIRONMENT) {
+        (void)envm_fail(err, ENVM_USAGE, "there is no environment at %s", report.prefix.ptr);
+        return envm_error_hint(err, ENVM_USAGE, "`envm env list` shows the environments");
+    }
+    ENVM_TRY_WRAP(envm_transaction_recover(&memory->arena, report.prefix, &settings, &result, err),
+                  err, "recovering the environment '%s'", report.prefix.ptr);
+    report.completed = result.completed;
+    report.dropped = result.dropped;
+    report.saved = result.saved;
+    report.tree = result.tree;
+    *ret_report = report;
+    return ENVM_OK;
+}
