@@ -295,8 +295,10 @@ static enum envm_code compare_existing(struct creation *c, struct envm_error *er
     bool same_variables = false;
 
     ENVM_TRY(envm_fs_open_root(c->report->prefix.ptr, &fd, err));
+    if (c->options->sync && envm_transaction_has_remains(fd))
+        return ENVM_OK; /* the change sees to them */
     if (envm_transaction_pending(fd) != ENVM_PENDING_NOTHING)
-        return c->options->sync ? ENVM_OK : is_being_changed(c, err);
+        return is_being_changed(c, err);
     ENVM_TRY(envm_prefix_records_load(c->arena, fd, false, &installed, err));
     ENVM_TRY(has_variables(c, fd, &same_variables, err));
     c->report->already_there =
@@ -449,6 +451,7 @@ static enum envm_code change(struct creation *c, struct envm_store *store,
     ENVM_TRY(envm_change_apply(opened, plan, finish, c, &result, err));
     c->report->steps = result.steps;
     c->report->saved = result.saved;
+    c->report->already_there = result.unchanged;
     *ret_result = result.common;
     return ENVM_OK;
 }

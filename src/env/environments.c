@@ -13,9 +13,12 @@
 #include "prefix/prefix_record.h"
 #include "sys/fs.h"
 #include "sys/fs_lock.h"
+#include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
 #include "txn/transaction_recover.h"
 
+/* Younger temporary files may be somebody's who writes at this moment. */
+#define TEMP_AGE_SECONDS 600
 #define REGISTRY_SIZE_MAX ((size_t)4 << 20)
 #define REGISTRY_LOCK_TIMEOUT_MS 10000
 
@@ -194,8 +197,10 @@ static enum envm_code lock_registry(struct envm_context *context, struct envm_ar
         envm_cstr(arena, envm_str_n(path.ptr, path.len - strlen("/environments.txt")));
 
     ENVM_TRY(envm_fs_make_root(directory, 0755, &fd, err));
-    return envm_fs_lock_take(fd, ENVM_RELPATH(".environments.txt.lock"), true,
-                             REGISTRY_LOCK_TIMEOUT_MS, &context->sink, ret_lock, err);
+    ENVM_TRY(envm_fs_lock_take(fd, ENVM_RELPATH(".environments.txt.lock"), true,
+                               REGISTRY_LOCK_TIMEOUT_MS, &context->sink, ret_lock, err));
+    envm_fs_sweep_files(fd, ".envm-", TEMP_AGE_SECONDS);
+    return ENVM_OK;
 }
 
 static bool holds_line(struct envm_str_list list, envm_str prefix)

@@ -131,7 +131,7 @@ static enum envm_code read_back_item(struct staging *staging, const struct envm_
 
     if (target->type == ENVM_PATH_DIRECTORY || item->shared || item->lost)
         return ENVM_OK;
-    ENVM_TRY(envm_journal_look(staging->stage->new_fd, target->path, true, &seen, err));
+    ENVM_TRY(envm_journal_look(staging->stage->new_fd, target->path, true, &seen, NULL, err));
     if (envm_sha256_equal(&seen.sha256, wanted))
         return ENVM_OK;
     envm_buf_add_escaped(&shown, target->path.s, 256);
@@ -187,7 +187,7 @@ static enum envm_code add_op(struct envm_stage *stage, enum envm_journal_kind ki
     struct envm_journal_op op = {.kind = kind, .path = path};
 
     ENVM_TRY(envm_journal_look(stage->change->prefix_fd, path, kind != ENVM_JOURNAL_APPEND,
-                               &op.seen, err));
+                               &op.seen, NULL, err));
     if (kind == ENVM_JOURNAL_REMOVE && op.seen.kind == ENVM_SEEN_NOTHING)
         return ENVM_OK;
     envm_vec_push(&stage->journal.ops, op);
@@ -212,7 +212,7 @@ static enum envm_code set_file(struct envm_stage *stage, struct envm_relpath pat
 
     if (text.len == 0)
         return add_op(stage, ENVM_JOURNAL_REMOVE, path, err);
-    ENVM_TRY(envm_journal_look(stage->change->prefix_fd, path, true, &seen, err));
+    ENVM_TRY(envm_journal_look(stage->change->prefix_fd, path, true, &seen, NULL, err));
     if (seen.kind == ENVM_SEEN_FILE && envm_sha256_equal(&seen.sha256, &wanted))
         return ENVM_OK;
     ENVM_TRY(write_new(stage, path, text, err));

@@ -50,8 +50,8 @@ static enum envm_code hash_link(int prefix_fd, struct envm_relpath path,
     return ENVM_OK;
 }
 
-enum envm_code envm_journal_look(int prefix_fd, struct envm_relpath path, bool hash,
-                                 struct envm_seen *ret_seen, struct envm_error *err)
+static enum envm_code look(int prefix_fd, struct envm_relpath path, bool hash,
+                           struct envm_seen *ret_seen, struct envm_error *err)
 {
     struct envm_seen seen = {0};
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
@@ -77,6 +77,47 @@ enum envm_code envm_journal_look(int prefix_fd, struct envm_relpath path, bool h
     return ENVM_OK;
 }
 
+/* The first folder above a path that is a symbolic link, looked for from the top. */
+static enum envm_code is_behind_link(int prefix_fd, struct envm_relpath path, bool *ret_behind,
+                                     struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
+    *ret_behind = false;
+    for (size_t i = 0; i < path.s.len && !*ret_behind; i++) {
+        struct envm_relpath above;
+        enum envm_fs_kind kind = ENVM_FS_ABSENT;
+
+        if (path.s.ptr[i] != '/')
+            continue;
+        ENVM_TRY(envm_relpath_parse(&arena, envm_str_slice(path.s, 0, i), &above, err));
+        ENVM_TRY(envm_fs_stat(prefix_fd, above, &kind, NULL, err));
+        *ret_behind = kind == ENVM_FS_SYMLINK;
+    }
+    return ENVM_OK;
+}
+
+enum envm_code envm_journal_look(int prefix_fd, struct envm_relpath path, bool hash,
+                                 struct envm_seen *ret_seen, bool *ret_behind_link,
+                                 struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    enum envm_code code = look(prefix_fd, path, hash, ret_seen, &failure);
+    bool behind_link = false;
+
+    if (code == ENVM_UNSAFE && ret_behind_link)
+        ENVM_TRY(is_behind_link(prefix_fd, path, &behind_link, err));
+    if (ret_behind_link)
+        *ret_behind_link = behind_link;
+    if (behind_link) {
+        *ret_seen = (struct envm_seen){0};
+        return ENVM_OK;
+    }
+    if (code != ENVM_OK && err)
+        envm_error_move(err, &failure);
+    return code;
+}
+
 /* Whether what is there now is what was there when the journal was written. Times and inodes may
  * differ (a prefix that was copied or restored from a backup) when the bytes are the same. */
 static enum envm_code is_as_seen(const struct apply *apply, const struct envm_journal_op *op,
@@ -93,7 +134,7 @@ static enum envm_code is_as_seen(const struct apply *apply, const struct envm_jo
                 now->mtime_ns == then->mtime_ns && now->inode == then->inode;
     if (*ret_same || !then->sha256.known)
         return ENVM_OK;
-    ENVM_TRY(envm_journal_look(apply->place->prefix_fd, op->path, true, &hashed, err));
+    ENVM_TRY(look(apply->place->prefix_fd, op->path, true, &hashed, err));
     *ret_same = envm_sha256_equal(&hashed.sha256, &then->sha256);
     return ENVM_OK;
 }
@@ -147,15 +188,11 @@ static enum envm_code apply_remove(struct apply *apply, const struct envm_journa
     int fd = apply->place->prefix_fd;
     struct envm_seen now;
     bool same = false;
-    enum envm_code code = envm_journal_look(fd, op->path, false, &now, err);
+    bool behind_link = false;
 
-    if (code == ENVM_UNSAFE) {
-        /* The folder has become a symlink: what is behind that is not the package's. */
-        envm_error_release(err);
-        return ENVM_OK;
-    }
-    ENVM_TRY(code);
-    /* Gone already, or a folder, which another operation has made here or the user. */
+    ENVM_TRY(envm_journal_look(fd, op->path, false, &now, &behind_link, err));
+    /* Gone already, or behind a link that the user has put in place of a folder, or a folder, which
+     * another operation has made here or the user. */
     if (now.kind == ENVM_SEEN_NOTHING || now.kind == ENVM_SEEN_DIRECTORY)
         return ENVM_OK;
     if (op->disposable && now.kind == ENVM_SEEN_FILE)
@@ -168,15 +205,13 @@ static enum envm_code apply_rmdir(struct apply *apply, const struct envm_journal
                                   struct envm_error *err)
 {
     bool removed = false;
-    enum envm_code code = envm_fs_rmdir(apply->place->prefix_fd, op->path, &removed, err);
+    bool behind_link = false;
+    struct envm_seen now;
 
-    if (code == ENVM_OK)
+    ENVM_TRY(envm_journal_look(apply->place->prefix_fd, op->path, false, &now, &behind_link, err));
+    if (now.kind != ENVM_SEEN_DIRECTORY)
         return ENVM_OK;
-    /* An empty folder that stays does no harm; going on is better than stopping half way. */
-    envm_sink_log(apply->place->sink, ENVM_LOG_DEBUG, "an empty folder stays: %s",
-                  err && err->text ? err->text : op->path.s.ptr);
-    envm_error_release(err);
-    return ENVM_OK;
+    return envm_fs_rmdir(apply->place->prefix_fd, op->path, &removed, err);
 }
 
 static enum envm_code apply_mkdir(struct apply *apply, const struct envm_journal_op *op,
@@ -185,7 +220,7 @@ static enum envm_code apply_mkdir(struct apply *apply, const struct envm_journal
     int fd = apply->place->prefix_fd;
     struct envm_seen now;
 
-    ENVM_TRY(envm_journal_look(fd, op->path, false, &now, err));
+    ENVM_TRY(look(fd, op->path, false, &now, err));
     if (now.kind == ENVM_SEEN_DIRECTORY)
         return ENVM_OK;
     if (now.kind != ENVM_SEEN_NOTHING)
@@ -226,8 +261,8 @@ static enum envm_code is_as_staged(const struct apply *apply, struct envm_relpat
     struct envm_seen now;
     struct envm_seen staged;
 
-    ENVM_TRY(envm_journal_look(apply->place->prefix_fd, path, true, &now, err));
-    ENVM_TRY(envm_journal_look(apply->place->staged_fd, path, true, &staged, err));
+    ENVM_TRY(look(apply->place->prefix_fd, path, true, &now, err));
+    ENVM_TRY(look(apply->place->staged_fd, path, true, &staged, err));
     *ret_same = now.kind == staged.kind && envm_sha256_equal(&now.sha256, &staged.sha256);
     return ENVM_OK;
 }
@@ -240,7 +275,7 @@ static enum envm_code make_room(struct apply *apply, const struct envm_journal_o
     struct envm_seen now;
     bool same = false;
 
-    ENVM_TRY(envm_journal_look(fd, op->path, false, &now, err));
+    ENVM_TRY(look(fd, op->path, false, &now, err));
     if (now.kind == ENVM_SEEN_NOTHING)
         return ENVM_OK;
     if (now.kind == ENVM_SEEN_DIRECTORY) {

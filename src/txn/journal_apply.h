@@ -11,10 +11,12 @@
 #include "base/sink.h"
 #include "txn/prefix_journal.h"
 
-/* Describes what is at a path; with `hash` a file's bytes and a symlink's text too. ENVM_UNSAFE
- * when a symlink stands in the way to it. */
+/* Describes what is at a path; with `hash` a file's bytes and a symlink's text too.
+ * *ret_behind_link tells that a folder above it is a symbolic link: then nothing is seen. With NULL
+ * in its place that is ENVM_UNSAFE. */
 enum envm_code envm_journal_look(int prefix_fd, struct envm_relpath path, bool hash,
-                                 struct envm_seen *ret_seen, struct envm_error *err);
+                                 struct envm_seen *ret_seen, bool *ret_behind_link,
+                                 struct envm_error *err);
 
 struct envm_journal_place {
     int prefix_fd;

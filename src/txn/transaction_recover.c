@@ -281,3 +281,12 @@ enum envm_pending envm_transaction_pending(int prefix_fd)
         return ENVM_PENDING_RUNNING;
     return ENVM_PENDING_INTERRUPTED;
 }
+
+bool envm_transaction_has_remains(int prefix_fd)
+{
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+
+    return envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &kind, NULL, NULL) !=
+               ENVM_OK ||
+           kind != ENVM_FS_ABSENT;
+}

@@ -28,6 +28,9 @@ enum envm_pending {
  * right to write. */
 enum envm_pending envm_transaction_pending(int prefix_fd);
 
+/* Whether changes have left anything at all, harmless remains included. */
+bool envm_transaction_has_remains(int prefix_fd);
+
 struct envm_recover_settings {
     unsigned lock_timeout_ms;
     bool dry_run; /* only tell what would be done */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "txn/transaction_survey.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -116,22 +115,11 @@ static enum verdict judge(const struct look *look)
 static enum envm_code look_at(void *argument, struct envm_error *err)
 {
     struct look *look = argument;
-    int fd = look->surveyor->survey->prefix_fd;
-    enum envm_code code = envm_journal_look(fd, look->path, true, &look->seen, err);
+    bool behind_link = false;
 
-    if (code == ENVM_IO && err->cause == EACCES) {
-        /* Made unreadable: then it is not what was installed. */
-        envm_error_release(err);
-        code = envm_journal_look(fd, look->path, false, &look->seen, err);
-    }
-    if (code == ENVM_UNSAFE) {
-        envm_error_release(err);
-        look->seen = (struct envm_seen){0};
-        look->verdict = BEHIND_LINK;
-        return ENVM_OK;
-    }
-    ENVM_TRY(code);
-    look->verdict = judge(look);
+    ENVM_TRY(envm_journal_look(look->surveyor->survey->prefix_fd, look->path, true, &look->seen,
+                               &behind_link, err));
+    look->verdict = behind_link ? BEHIND_LINK : judge(look);
     return ENVM_OK;
 }
 
@@ -288,20 +276,15 @@ static enum envm_code add_folder(struct surveyor *surveyor, envm_str path, struc
     struct envm_relpath folder;
     struct envm_seen seen = {0};
     bool is_new = false;
-    enum envm_code code;
+    bool behind_link = false;
 
     *envm_map_get(&surveyor->made, path, &is_new) = 1;
     if (!is_new)
         return ENVM_OK;
     ENVM_TRY(envm_relpath_parse(surveyor->arena, path, &folder, err));
-    code = envm_journal_look(surveyor->survey->prefix_fd, folder, false, &seen, err);
-    if (code == ENVM_UNSAFE) {
-        /* Below a symlink that has just been found to be in the way. */
-        envm_error_release(err);
-        seen = (struct envm_seen){0};
-        code = ENVM_OK;
-    }
-    ENVM_TRY(code);
+    /* Below a symlink, which has just been found to be in the way, nothing is there. */
+    ENVM_TRY(
+        envm_journal_look(surveyor->survey->prefix_fd, folder, false, &seen, &behind_link, err));
     if (seen.kind == ENVM_SEEN_DIRECTORY)
         return ENVM_OK;
     if (seen.kind != ENVM_SEEN_NOTHING && !envm_map_find(&surveyor->going, path))
@@ -377,18 +360,17 @@ static enum envm_code check_rights(struct surveyor *surveyor, struct envm_error 
         struct envm_relpath above;
         struct envm_seen seen;
         bool is_new = false;
+        bool behind_link = false;
 
-        /* A folder that cannot be removed stays; nothing depends on it. */
-        if (op->kind == ENVM_JOURNAL_RMDIR ||
-            !envm_relpath_parent(surveyor->arena, op->path, &above))
+        if (!envm_relpath_parent(surveyor->arena, op->path, &above))
             continue;
         *envm_map_get(&checked, above.s, &is_new) = 1;
         if (!is_new)
             continue;
-        if (envm_journal_look(surveyor->survey->prefix_fd, above, false, &seen, NULL) != ENVM_OK ||
-            seen.kind != ENVM_SEEN_DIRECTORY)
-            continue;
-        ENVM_TRY(envm_fs_check_writable(surveyor->survey->prefix_fd, above, err));
+        ENVM_TRY(
+            envm_journal_look(surveyor->survey->prefix_fd, above, false, &seen, &behind_link, err));
+        if (seen.kind == ENVM_SEEN_DIRECTORY)
+            ENVM_TRY(envm_fs_check_writable(surveyor->survey->prefix_fd, above, err));
     }
     return ENVM_OK;
 }
