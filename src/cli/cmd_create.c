@@ -8,9 +8,9 @@
 #include "cli/request_rows.h"
 
 struct create_args {
-    const char *name, *prefix, *file, *platform, *lock_file;
+    const char *name, *prefix, *file, *platform, *lock_file, *on_clobber;
     struct request_args request;
-    bool locked, frozen, force, dry_run, verify, no_pip, yes, clobber, override_frozen;
+    bool locked, frozen, force, dry_run, verify, no_pip, yes, override_frozen;
 };
 
 #define AT(member) offsetof(struct create_args, member)
@@ -174,7 +174,7 @@ static enum envm_code run_sync(struct cli *cli, void *values, struct envm_error 
         .request = {.file = args->file, .lock_file = args->lock_file, .no_pip = true},
         .frozen = true,
         .sync = true,
-        .clobber = args->clobber,
+        .on_clobber = args->on_clobber,
         .override_frozen = args->override_frozen,
         .dry_run = args->dry_run,
         .verify = args->verify,
@@ -213,8 +213,8 @@ static const struct option_row sync_rows[] = {
     {'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"},
     {'f', "file", OPTION_TEXT, AT(file), "FILE", "the lock, or an environment file with a lock"},
     {0, "lock", OPTION_TEXT, AT(lock_file), "FILE", "the lock, when it is not beside the file"},
-    {0, "clobber", OPTION_FLAG, AT(clobber), NULL,
-     "decide conflicts over paths: the package that comes last gets the path, your file is kept"},
+    {0, "clobber", OPTION_TEXT, AT(on_clobber), "POLICY",
+     "packages that want one path: refuse (default) or warn"},
     {0, "override-frozen", OPTION_FLAG, AT(override_frozen), NULL,
      "change an environment that is frozen"},
     {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every new byte back before the change"},

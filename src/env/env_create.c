@@ -464,7 +464,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
     struct envm_store *store;
     const struct envm_create_target place = {.prefix = c->report->prefix,
                                              .replace = c->options->force};
-    const struct envm_transaction_plan plan = {
+    struct envm_transaction_plan plan = {
         .platform = c->input.platform,
         .packages = plan_packages(c),
         .package_count = c->packages.count,
@@ -473,13 +473,13 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .update_specs = c->input.spec_texts,
         .command_line = envm_str_from(c->options->command_line),
         .verify = c->options->verify,
-        .clobber = c->options->clobber ? ENVM_CLOBBER_LAST : ENVM_CLOBBER_REFUSE,
         .link_mode = envm_link_mode_from(config->link_mode),
         .durability = envm_durability_from(config->durability),
         .threads = c->context->threads,
         .sink = &c->context->sink,
     };
 
+    ENVM_TRY(envm_clobber_policy_from(c->options->on_clobber, &plan.clobber, err));
     ENVM_TRY(envm_context_store(c->context, &store, err));
     if (c->options->sync)
         ENVM_TRY(change(c, store, &plan, &result, err));
@@ -545,7 +545,9 @@ static enum envm_code write_lock_of_existing(struct creation *c, struct envm_err
 static enum envm_code create(struct creation *c, struct envm_error *err)
 {
     const struct envm_request *request = &c->options->request;
+    enum envm_clobber_policy policy;
 
+    ENVM_TRY(envm_clobber_policy_from(c->options->on_clobber, &policy, err));
     if (c->options->locked && c->options->frozen)
         return envm_fail(err, ENVM_USAGE, "--locked and --frozen exclude each other");
     if (!request->file && request->spec_count == 0 && (c->options->locked || c->options->frozen)) {

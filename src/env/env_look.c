@@ -17,6 +17,8 @@
 #include "prefix/prefix_record.h"
 #include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
+#include "txn/transaction_change.h"
+#include "txn/transaction_recover.h"
 
 enum envm_code envm_list(struct envm_context *context, struct envm_memory *memory,
                          const struct envm_target *target, struct envm_list_report *ret_report,
@@ -135,12 +137,14 @@ static enum envm_code remove_tree(struct envm_arena *arena, envm_str prefix, str
     return envm_fs_discard(parent_fd, name, ENVM_REMOVED_PREFIX, err);
 }
 
-static enum envm_code check_expendable(envm_str prefix, const char *home, struct envm_error *err)
+/* Nobody else may be changing it. */
+static enum envm_code lock_and_remove(struct envm_context *context, struct envm_arena *arena,
+                                      envm_str prefix, int fd, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_fd) int fd = -1;
+    ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
 
-    ENVM_TRY(envm_fs_open_root(prefix.ptr, &fd, err));
-    return envm_prefix_check_expendable(fd, prefix.ptr, home, err);
+    ENVM_TRY(envm_prefix_lock_take(fd, ENVM_CHANGE_LOCK_TIMEOUT_MS, &context->sink, &lock, err));
+    return remove_tree(arena, prefix, err);
 }
 
 enum envm_code envm_remove_environment(struct envm_context *context, struct envm_memory *memory,
@@ -149,6 +153,7 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
 {
     struct envm_arena *arena = &memory->arena;
     const char *home = envm_environ_get(context->environment, "HOME");
+    ENVM_CLEANUP(envm_fd) int fd = -1;
     envm_str prefix = {0};
     envm_str real;
 
@@ -173,11 +178,12 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
         return envm_fail(err, ENVM_USAGE,
                          "%s is a symbolic link to %s: remove that by its own path", prefix.ptr,
                          real.ptr);
-    ENVM_TRY(check_expendable(prefix, home, err));
+    ENVM_TRY(envm_fs_open_root(prefix.ptr, &fd, err));
+    ENVM_TRY(envm_prefix_check_expendable(fd, prefix.ptr, home, err));
     *ret_prefix = prefix;
     if (dry_run)
         return ENVM_OK;
-    ENVM_TRY_WRAP(remove_tree(arena, prefix, err), err, "removing %s", prefix.ptr);
+    ENVM_TRY_WRAP(lock_and_remove(context, arena, prefix, fd, err), err, "removing %s", prefix.ptr);
     envm_registry_remove(context, prefix);
     return ENVM_OK;
 }

@@ -308,9 +308,7 @@ static enum envm_code open_prefix(struct repairing *r, const struct envm_target 
     r->repair.prefix = r->report->prefix;
     if (dry_run)
         return ENVM_OK;
-    ENVM_TRY(envm_fs_make_dirs(r->fd, ENVM_RELPATH(".envm"), 0777, err));
-    ENVM_TRY(envm_fs_lock_take(r->fd, ENVM_RELPATH(ENVM_PREFIX_LOCK), true, LOCK_TIMEOUT_MS,
-                               &r->context->sink, &r->lock, err));
+    ENVM_TRY(envm_prefix_lock_take(r->fd, LOCK_TIMEOUT_MS, &r->context->sink, &r->lock, err));
     return recover(r, err);
 }
 

@@ -99,16 +99,7 @@ static struct envm_transaction_package *plan_packages(struct envm_modification *
 enum envm_code envm_modify_policy(const struct envm_modification *m,
                                   enum envm_clobber_policy *ret_policy, struct envm_error *err)
 {
-    envm_str text = envm_str_from(m->options->on_clobber);
-
-    *ret_policy = ENVM_CLOBBER_REFUSE;
-    if (text.len == 0 || envm_str_equal_c(text, "refuse"))
-        return ENVM_OK;
-    *ret_policy = ENVM_CLOBBER_LAST;
-    if (envm_str_equal_c(text, "warn"))
-        return ENVM_OK;
-    return envm_fail(err, ENVM_USAGE, "--clobber has to be refuse or warn, not \"%.*s\"",
-                     ENVM_STR_ARGS(text));
+    return envm_clobber_policy_from(m->options->on_clobber, ret_policy, err);
 }
 
 static struct envm_str_list texts_of(struct envm_modification *m, const struct envm_wish_list *list)

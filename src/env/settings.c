@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "env/settings.h"
 
+#include "base/error.h"
+#include "base/utf8.h"
 #include "base/str.h"
 
 enum envm_link_mode envm_link_mode_from(envm_str text)
@@ -17,4 +19,21 @@ enum envm_durability envm_durability_from(envm_str text)
     if (envm_str_equal_c(text, "none"))
         return ENVM_DURABILITY_NONE;
     return envm_str_equal_c(text, "full") ? ENVM_DURABILITY_FULL : ENVM_DURABILITY_BATCH;
+}
+
+enum envm_code envm_clobber_policy_from(const char *text, enum envm_clobber_policy *ret_policy,
+                                        struct envm_error *err)
+{
+    envm_str word = envm_str_from(text);
+    ENVM_CLEANUP(envm_buf) struct envm_buf shown = envm_buf_text();
+
+    *ret_policy = ENVM_CLOBBER_REFUSE;
+    if (word.len == 0 || envm_str_equal_c(word, "refuse"))
+        return ENVM_OK;
+    *ret_policy = ENVM_CLOBBER_LAST;
+    if (envm_str_equal_c(word, "warn"))
+        return ENVM_OK;
+    envm_buf_add_escaped(&shown, word, 64);
+    return envm_fail(err, ENVM_USAGE, "--clobber has to be refuse or warn, not \"%s\"",
+                     envm_buf_str(&shown).ptr);
 }

@@ -6,11 +6,14 @@
 #define ENVM_ENV_SETTINGS_H
 
 #include "sys/fs_clone.h"
-#include "txn/transaction_create.h"
+#include "txn/transaction_plan.h"
 
 /* "hardlink", "reflink", "copy"; anything else is automatic. The configuration has checked it. */
 enum envm_link_mode envm_link_mode_from(envm_str text);
 /* "none", "full"; anything else is batch. */
 enum envm_durability envm_durability_from(envm_str text);
+/* "refuse" (also NULL and ""), "warn"; ENVM_USAGE for anything else. */
+enum envm_code envm_clobber_policy_from(const char *text, enum envm_clobber_policy *ret_policy,
+                                        struct envm_error *err);
 
 #endif

@@ -78,14 +78,10 @@ static enum envm_code open_prefix(struct envm_change *change, envm_str prefix,
 static enum envm_code lock(struct envm_change *change, const struct envm_change_settings *settings,
                            struct envm_error *err)
 {
-    enum envm_code code = envm_fs_make_dirs(change->prefix_fd, ENVM_RELPATH(".envm"), 0777, err);
-
-    if (code == ENVM_OK)
-        code = envm_fs_lock_take(change->prefix_fd, ENVM_RELPATH(ENVM_PREFIX_LOCK), true,
-                                 settings->lock_timeout_ms, settings->sink, &change->lock, err);
-    if (code == ENVM_OK)
-        return ENVM_OK;
-    return envm_wrap(err, code, "changing the environment '%s'", change->prefix.ptr);
+    ENVM_TRY_WRAP(envm_prefix_lock_take(change->prefix_fd, settings->lock_timeout_ms,
+                                        settings->sink, &change->lock, err),
+                  err, "changing the environment '%s'", change->prefix.ptr);
+    return ENVM_OK;
 }
 
 static enum envm_code recover(struct envm_change *change,

@@ -172,7 +172,7 @@ static enum envm_code fail_clobber(struct changing *c, struct envm_error *err)
         stems[i] = envm_package_record_stem(c->change->arena, c->plan->packages[i].record);
     code = envm_path_registry_fail(&c->registry, stems, err);
     return envm_error_hint(err, code,
-                           "one of the two packages has to go; with --clobber the one that is "
+                           "one of the two packages has to go; with --clobber warn the one that is "
                            "linked last gets the file");
 }
 

@@ -195,7 +195,7 @@ static enum envm_code prepare(struct creation *creation, struct envm_store *stor
         creation->order[i] = &creation->jobs[i];
     }
     ENVM_TRY(envm_target_open(creation->arena, creation->place->prefix, creation->place->replace,
-                              &creation->target, err));
+                              creation->plan->sink, &creation->target, err));
     creation->registry.to_fd = creation->target.staging_fd;
     creation->link_place = (struct envm_link_place){.fd = creation->target.staging_fd,
                                                     .prefix = creation->place->prefix,
@@ -212,10 +212,8 @@ enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_sto
                                        struct envm_error *err)
 {
     ENVM_CLEANUP(creation)
-    struct creation creation = {.arena = arena,
-                                .place = place,
-                                .plan = plan,
-                                .target = {.parent_fd = -1, .staging_fd = -1}};
+    struct creation creation = {
+        .arena = arena, .place = place, .plan = plan, .target = ENVM_TARGET_EMPTY};
     envm_str lock_text = plan->lock_text;
 
     ENVM_TRY(prepare(&creation, store, err));

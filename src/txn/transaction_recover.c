@@ -7,6 +7,15 @@
 #include "sys/fs_lock.h"
 #include "sys/fs_tree.h"
 
+enum envm_code envm_prefix_lock_take(int prefix_fd, unsigned timeout_ms,
+                                     const struct envm_sink *sink, struct envm_fs_lock *ret_lock,
+                                     struct envm_error *err)
+{
+    ENVM_TRY(envm_fs_make_dirs(prefix_fd, ENVM_RELPATH(".envm"), 0777, err));
+    return envm_fs_lock_take(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_LOCK), true, timeout_ms, sink,
+                             ret_lock, err);
+}
+
 /* Everything below .envm/txn/ID. */
 struct change_dirs {
     int changes_fd;
@@ -241,8 +250,8 @@ enum envm_code envm_transaction_recover(struct envm_arena *arena, envm_str prefi
         *ret_result = (struct envm_recover_result){0};
         return ENVM_OK;
     }
-    ENVM_TRY(envm_fs_lock_take(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_LOCK), true,
-                               settings->lock_timeout_ms, settings->sink, &lock, err));
+    ENVM_TRY(
+        envm_prefix_lock_take(prefix_fd, settings->lock_timeout_ms, settings->sink, &lock, err));
     return envm_transaction_recover_locked(arena, prefix_fd, settings, ret_result, err);
 }
 

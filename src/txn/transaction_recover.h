@@ -6,6 +6,7 @@
 #ifndef ENVM_TXN_TRANSACTION_RECOVER_H
 #define ENVM_TXN_TRANSACTION_RECOVER_H
 
+#include "sys/fs_lock.h"
 #include "txn/journal_apply.h"
 #include "txn/transaction_plan.h"
 
@@ -17,6 +18,12 @@
 #define ENVM_CHANGE_DRAFT "journal"
 #define ENVM_CHANGE_COMMITTED "journal.commit"
 #define ENVM_CHANGE_DONE "journal.done"
+
+/* Takes the lock that whoever changes, replaces or removes an environment holds; makes the folder
+ * for it. ENVM_LOCKED naming the holder after the time; ENVM_IO. */
+enum envm_code envm_prefix_lock_take(int prefix_fd, unsigned timeout_ms,
+                                     const struct envm_sink *sink, struct envm_fs_lock *ret_lock,
+                                     struct envm_error *err);
 
 enum envm_pending {
     ENVM_PENDING_NOTHING,

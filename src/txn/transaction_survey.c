@@ -347,7 +347,8 @@ static enum envm_code check_obstacles(struct surveyor *surveyor, struct envm_err
                      "'%s' is in the way of a package's file and belongs to no package (%zu such "
                      "path%s)",
                      envm_buf_str(&shown).ptr, count, count == 1 ? "" : "s");
-    return envm_error_hint(err, code, "move it away; with --clobber it is kept as NAME.envm-saved");
+    return envm_error_hint(err, code,
+                           "move it away; with --clobber warn it is kept as NAME.envm-saved");
 }
 
 /* Whether every folder in which something happens, and is there, may be written to. */

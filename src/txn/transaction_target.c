@@ -16,6 +16,8 @@
 #include "sys/fs_sync.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
+#include "txn/transaction_change.h"
+#include "txn/transaction_recover.h"
 
 #define PREFIX_MAX 1000
 #define NAME_IN_STAGING_MAX 200
@@ -84,9 +86,24 @@ static enum envm_code refuse_link(const char *path, envm_str real, struct envm_e
     return envm_error_hint(err, code, "it leads nowhere: remove it, or choose another path");
 }
 
+/* Where no lock can be made (a folder of another user), nobody changes it either. */
+static enum envm_code lock_replaced(struct envm_target *target, int fd,
+                                    const struct envm_sink *sink, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    enum envm_code code =
+        envm_prefix_lock_take(fd, ENVM_CHANGE_LOCK_TIMEOUT_MS, sink, &target->lock, &failure);
+
+    if (code != ENVM_LOCKED && code != ENVM_INTERRUPTED)
+        return ENVM_OK;
+    if (err)
+        envm_error_move(err, &failure);
+    return envm_wrap(err, code, "replacing the environment '%s'", target->prefix.ptr);
+}
+
 /* What stands at the target already. */
 static enum envm_code look_at_target(struct envm_target *target, bool replace,
-                                     struct envm_error *err)
+                                     const struct envm_sink *sink, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
     const char *path = target->prefix.ptr;
@@ -112,8 +129,10 @@ static enum envm_code look_at_target(struct envm_target *target, bool replace,
         return envm_error_hint(err, replace ? ENVM_UNSAFE : ENVM_USAGE, "choose another path");
     }
     target->replaces = true;
-    if (replace)
-        return envm_prefix_check_expendable(fd, path, getenv("HOME"), err);
+    if (replace) {
+        ENVM_TRY(envm_prefix_check_expendable(fd, path, getenv("HOME"), err));
+        return lock_replaced(target, fd, sink, err);
+    }
     (void)envm_fail(err, ENVM_USAGE, "the environment '%s' exists already", path);
     return envm_error_hint(err, ENVM_USAGE,
                            "change it with 'envm sync', or replace it with --force");
@@ -186,22 +205,23 @@ static enum envm_code make_staging(struct envm_target *target, struct envm_error
 }
 
 enum envm_code envm_target_open(struct envm_arena *arena, envm_str prefix, bool replace,
-                                struct envm_target *ret_target, struct envm_error *err)
+                                const struct envm_sink *sink, struct envm_target *ret_target,
+                                struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_target)
-    struct envm_target target = {.arena = arena, .parent_fd = -1, .staging_fd = -1};
+    ENVM_CLEANUP(envm_target) struct envm_target target = ENVM_TARGET_EMPTY;
     enum envm_code code;
 
+    target.arena = arena;
     ENVM_TRY(check_prefix(prefix, err));
     target.prefix = envm_arena_str(arena, prefix);
-    ENVM_TRY(look_at_target(&target, replace, err));
+    ENVM_TRY(look_at_target(&target, replace, sink, err));
     ENVM_TRY_WRAP(open_parent(&target, err), err, "making the environment '%s'", target.prefix.ptr);
     code = make_staging(&target, err);
     if (code != ENVM_OK) {
         (void)envm_wrap(err, code, "making the environment '%s'", target.prefix.ptr);
         return envm_error_hint(err, code, "choose a path in a folder that you can write to");
     }
-    *ret_target = ENVM_TAKE(target, ((struct envm_target){.parent_fd = -1, .staging_fd = -1}));
+    *ret_target = ENVM_TAKE(target, ENVM_TARGET_EMPTY);
     return ENVM_OK;
 }
 
@@ -290,6 +310,7 @@ void envm_target_release(struct envm_target *target)
 
     if (target->staging.s.len > 0 && !target->published)
         (void)envm_fs_remove_tree(target->parent_fd, target->staging, NULL);
+    envm_fs_lock_drop(&target->lock);
     envm_close_fd(&target->staging_fd);
     envm_close_fd(&target->parent_fd);
     for (; !target->published && target->made_parents > 0; target->made_parents--) {

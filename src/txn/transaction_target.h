@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/sink.h"
+#include "sys/fs_lock.h"
 #include "txn/transaction_plan.h"
 
 struct envm_target {
@@ -23,15 +24,18 @@ struct envm_target {
     bool replaces;                                /* an environment stands at the target */
     bool was_empty;                               /* an empty folder stands at the target */
     bool published;
-    size_t made_parents; /* number of folders above the target that were made for it */
+    struct envm_fs_lock lock; /* of the environment that is replaced */
+    size_t made_parents;      /* number of folders above the target that were made for it */
 };
 
 /* Refuses what cannot be a prefix (ENVM_USAGE: relative, newline, ":", not UTF-8, too long;
  * ENVM_UNSAFE: "/" and $HOME) and what is there already: ENVM_USAGE, or with `replace` only what is
- * no environment. Sweeps what killed runs left behind for this name, makes the staging folder and
- * conda-meta in it. On failure nothing is left behind. */
+ * no environment; then its lock is taken (ENVM_LOCKED), so that no change of it gets lost. Sweeps
+ * what killed runs left behind for this name, makes the staging folder and conda-meta in it. On
+ * failure nothing is left behind. */
 enum envm_code envm_target_open(struct envm_arena *arena, envm_str prefix, bool replace,
-                                struct envm_target *ret_target, struct envm_error *err);
+                                const struct envm_sink *sink, struct envm_target *ret_target,
+                                struct envm_error *err);
 
 /* One barrier, one rename, fsync of the parent. ENVM_USAGE when another environment appeared at the
  * target meanwhile. The environment that was replaced is removed; a failure to do so is a warning.
@@ -41,6 +45,8 @@ enum envm_code envm_target_publish(struct envm_target *target, enum envm_durabil
 
 /* Removes the staging folder and the parents that were made, unless published; closes. */
 void envm_target_release(struct envm_target *target);
+#define ENVM_TARGET_EMPTY                                                                          \
+    ((struct envm_target){.parent_fd = -1, .staging_fd = -1, .lock = {.fd = -1}})
 ENVM_DEFINE_CLEANUP(envm_target, struct envm_target, envm_target_release)
 
 #endif

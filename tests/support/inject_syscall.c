@@ -2,11 +2,12 @@
  *
  * Runs a program and stops it, or lets a system call fail, at a chosen point of its life.
  *
- *     inject_syscall [-k N | -e N=ERRNO] [-r] -o REPORT PROGRAM [ARGUMENT…]
+ *     inject_syscall [-k N [-s SIGNAL] | -e N=ERRNO] [-r] -o REPORT PROGRAM [ARGUMENT…]
  *
  * Counts the system calls of the whole process tree that change files (with -r also those that only
  * read them). -k kills all processes with SIGKILL when the N-th of them is about to happen; -e lets
- * it fail with the error number instead. Neither: only counts. REPORT gets lines
+ * it fail with the error number instead; -s sends the first process another signal. Neither: only
+ * counts. REPORT gets lines
  *
  *     total COUNT
  *     fired NAME INDEX            which call it was: the INDEX-th NAME (only if it happened)
@@ -77,6 +78,8 @@ static struct call calls[] = {
 static struct {
     unsigned long kill_at, fail_at;
     int error;
+    int signal;
+    pid_t leader;
     bool with_reads;
     bool under_way; /* the program itself runs, not its loader any more */
     unsigned long total;
@@ -272,8 +275,10 @@ static void at_call(pid_t pid)
         return;
     run.fired = call;
     run.fired_index = call->count;
-    if (run.kill_at)
+    if (run.kill_at && run.signal == SIGKILL)
         kill_all();
+    else if (run.kill_at)
+        kill(run.leader, run.signal);
     else
         let_fail(pid, &registers, run.error);
 }
@@ -315,7 +320,7 @@ static int follow(pid_t leader)
             at_call(pid);
         else if (status >> 16 == 0)
             pass = signal_to_pass(status);
-        if (run.fired && run.kill_at)
+        if (run.fired && run.kill_at && run.signal == SIGKILL)
             kill_all(); /* those that have just been made, too */
         ptrace(PTRACE_CONT, pid, NULL, (void *)pass);
     }
@@ -362,11 +367,13 @@ int main(int argc, char **argv)
     int status = 0;
     pid_t leader;
 
-    while ((option = getopt(argc, argv, "+k:e:ro:")) != -1) {
+    while ((option = getopt(argc, argv, "+k:e:s:ro:")) != -1) {
         if (option == 'k')
             run.kill_at = strtoul(optarg, NULL, 10);
         else if (option == 'e')
             parse_failure(optarg);
+        else if (option == 's')
+            run.signal = atoi(optarg);
         else if (option == 'r')
             run.with_reads = true;
         else if (option == 'o')
@@ -376,7 +383,9 @@ int main(int argc, char **argv)
     }
     if (!path || optind >= argc)
         return 2;
-    leader = start(argv + optind);
+    if (!run.signal)
+        run.signal = SIGKILL;
+    leader = run.leader = start(argv + optind);
     if (waitpid(leader, &status, 0) != leader || !WIFSTOPPED(status))
         die("starting");
     if (ptrace(PTRACE_SETOPTIONS, leader, NULL, (void *)(long)OPTIONS) != 0)

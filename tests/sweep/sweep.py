@@ -4,8 +4,9 @@
 
     sweep.py [OPTION...] ENVM INJECTOR
 
-    --mode kill|error|double   SIGKILL (default); an error returned; killed, and killed again in the
-                               recovery
+    --mode kill|error|double|interrupt
+                               SIGKILL (default); an error returned; killed, and killed again in the
+                               recovery; SIGINT
     --scenario NAME[,NAME]     default: all of the mode
     --seconds N                stop after about N seconds, with points spread evenly (default 50)
     --all                      every point: the whole campaign
@@ -40,11 +41,11 @@ from mkchannel import Channel  # noqa: E402
 ERRORS = ("ENOSPC", "EIO", "EACCES", "EDQUOT", "EMFILE", "EROFS", "EINTR", "EXDEV", "EMLINK", "ENOSYS")
 
 
-def make_channel(root):
+def make_channel(root, newer):
     """Six packages, and newer versions of some: text and binary with placeholder, an entry point,
     links, an empty folder, a file that becomes a folder and the other way round."""
     channel = Channel(root)
-    for version in ("1.0", "2.0"):
+    for version in ("1.0", "2.0") if newer else ("1.0",):
         files = {f"lib/lib/{i:02}.txt": f"{version} {i}" for i in range(8 if version == "1.0" else 6)}
         files.update({"lib/libx.so": {"binary": f"ELF@PREFIX@/lib\0{version}"},
                       "lib/libx.so.1": {"symlink": "libx.so"}, "etc/lib.conf": f"{version}\n"})
@@ -53,7 +54,8 @@ def make_channel(root):
         channel.add("lib", version, subdir="linux-64", files=files)
     channel.add("app", "1.0", subdir="linux-64", depends=["lib"], files={
         "bin/app": {"text": "#!@PREFIX@/bin/sh\n", "exec": True}, "share/app/empty": {"dir": True}})
-    for version, python in (("3.11.2", "python3.11"), ("3.12.1", "python3.12")):
+    pythons = (("3.11.2", "python3.11"), ("3.12.1", "python3.12"))
+    for version, python in pythons if newer else pythons[:1]:
         channel.add("python", version, subdir="linux-64", files={
             f"bin/{python}": {"text": "#!/bin/sh\n", "exec": True},
             "bin/python": {"symlink": python}, f"lib/{python}/os.py": "x\n"})
@@ -85,8 +87,9 @@ class World:
             # The leak check cannot run under a tracer, and the code is that of a finding.
             "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:abort_on_error=0"}
         self.prefix = self.path("env")
-        make_channel(self.path("channel"))
-        self.lock("old", "lib=1.0", "app", "python=3.11", "tool", "going")
+        make_channel(self.path("channel"), newer=False)
+        self.lock("old", "lib", "app", "python", "tool", "going")
+        make_channel(self.path("channel"), newer=True)
         self.lock("new", "lib=2.0", "app", "python=3.12", "tool", "coming")
         self.states = {}
         for name in ("old", "new"):
@@ -94,11 +97,8 @@ class World:
             self.keep(self.prefix, name)
             shutil.rmtree(self.prefix)
         self.keep(self.path("cache"), "cache")
-        self.restore("env", "old")
-        self.must(*self.sync())
-        self.states["old"] = check.snapshot(self.path("keep", "old"))
-        self.states["new"] = check.snapshot(self.prefix)
-        self.states["fresh"] = check.snapshot(self.path("keep", "new"))
+        self.states.update(nothing=None, old=check.snapshot(self.path("keep", "old")),
+                           fresh=check.snapshot(self.path("keep", "new")))
         self.outside = check.tree_of(self.path("outside"))
 
     def path(self, *parts):
@@ -157,9 +157,14 @@ class World:
 
 class Scenario:
     """A command in a prepared world, and the states that it may leave."""
+    goal = "new"  # name of the state that success leads to
 
     def __init__(self, world):
         self.world = world
+        if self.goal not in world.states:
+            self.prepare()
+            world.must(*self.command())
+            world.states[self.goal] = self.state()
 
     def prepare(self):
         raise NotImplementedError
@@ -168,8 +173,8 @@ class Scenario:
         raise NotImplementedError
 
     def allowed(self):
-        """Names of states; the last one is that of success."""
-        raise NotImplementedError
+        """Names of the states that a failure may leave."""
+        return ("old", self.goal)
 
     def finish(self):
         """Makes it complete after a failure; violations."""
@@ -196,8 +201,35 @@ class Sync(Scenario):
     def command(self):
         return self.world.sync()
 
-    def allowed(self):
-        return ("old", "new")
+
+class Install(Sync):
+    """Solves, adds two packages and moves one."""
+    goal = "installed"
+
+    def command(self):
+        return ("install", "-p", self.world.prefix, "coming", "lib=2.0")
+
+
+class RemovePackage(Sync):
+    """Two packages go; no solver is needed."""
+    goal = "removed"
+
+    def command(self):
+        return ("remove", "-p", self.world.prefix, "going", "tool")
+
+    def finish(self):
+        # What is removed cannot be removed again.
+        if self.state() == self.world.states[self.goal]:
+            return self.rerun(("recover", "-p", self.world.prefix))
+        return super().finish()
+
+
+class Update(Sync):
+    """All packages to what the requests allow: python moves, the noarch package is linked anew."""
+    goal = "updated"
+
+    def command(self):
+        return ("update", "-p", self.world.prefix, "--all")
 
 
 class SyncCold(Sync):
@@ -214,6 +246,8 @@ class Create(Scenario):
 
     def command(self):
         return ("create", "-p", self.world.prefix, "-f", self.world.path("new.lock"))
+
+    goal = "fresh"
 
     def allowed(self):
         return ("nothing", "fresh")
@@ -270,8 +304,7 @@ class Remove(Scenario):
     def command(self):
         return ("env", "remove", "-p", self.world.prefix)
 
-    def allowed(self):
-        return ("old", "nothing")
+    goal = "nothing"
 
     def finish(self):
         if self.state() is None:
@@ -291,12 +324,12 @@ class Clean(Scenario):
     def command(self):
         return ("clean", "--all")
 
-    def allowed(self):
-        return ("old",)
+    goal = "old"
 
 
-SCENARIOS = {"sync": Sync, "sync-cold": SyncCold, "create": Create, "recover": Recover,
-             "remove": Remove, "clean": Clean}
+SCENARIOS = {"sync": Sync, "sync-cold": SyncCold, "install": Install, "update": Update,
+             "remove": RemovePackage, "create": Create, "recover": Recover, "env-remove": Remove,
+             "clean": Clean}
 
 
 def count_calls(scenario, options):
@@ -312,12 +345,12 @@ def count_calls(scenario, options):
 def judge_state(scenario, world):
     """I1: one of the allowed states, at once or after the recovery of a committed change."""
     allowed = scenario.allowed()
-    states = {"nothing": None, **world.states}
+    states = world.states
     if check.is_pending(world.prefix):
         wrong = scenario.rerun(("recover", "-p", world.prefix))
         if wrong:
             return ["recover: " + text for text in wrong]
-        allowed = ("new",)
+        allowed = (scenario.goal,)
         if check.is_pending(world.prefix):
             return ["recover has left the journal"]
     found = scenario.state()
@@ -331,7 +364,7 @@ def judge(scenario, world, sampled):
     wrong = judge_state(scenario, world)
     wrong += check.check_cache(world.path("cache"))
     wrong += scenario.finish()
-    goal = {"nothing": None, **world.states}[scenario.allowed()[-1]]
+    goal = world.states[scenario.goal]
     if scenario.state() != goal:
         wrong.append(f"run again: {check.differences(goal, scenario.state())}")
     wrong += check.check_residue(os.path.dirname(world.prefix) + "/env", world.path("home"),
@@ -358,14 +391,22 @@ def run_point(scenario, world, point, args):
     inject = ("-e", f"{number}={getattr(errno, error)}") if error else ("-k", str(number))
     if args.reads:
         inject = ("-r", *inject)
+    if args.mode == "interrupt":
+        inject = ("-s", "2", *inject)
     code, errors, seen = world.run(*scenario.command(), inject=inject)
     fired = tuple(seen["fired"]) if "fired" in seen else None
     wrong = []
-    if fired and not error and seen["status"] != ["killed", "9"]:
+    if args.mode == "interrupt":
+        if check.is_pending(world.prefix):
+            wrong.append("stopped behind its commit")
+        if code not in (0, 130):
+            wrong.append(f"exit status {code}")
+        wrong += check.check_residue(world.prefix)
+    elif fired and not error and seen["status"] != ["killed", "9"]:
         wrong.append(f"the signal fired, but the program ended with {seen['status']}")
     if code is not None:
         wrong += check.check_output(code, errors)
-        success = {"nothing": None, **world.states}[scenario.allowed()[-1]]
+        success = world.states[scenario.goal]
         if code == 0 and not check.is_pending(world.prefix) and scenario.state() != success:
             wrong.append("it claims success: "
                          f"{check.differences(success, scenario.state())}")
@@ -378,7 +419,7 @@ def run_point(scenario, world, point, args):
 
 
 def points_of(name, total, args, choice):
-    if args.mode == "kill":
+    if args.mode in ("kill", "interrupt"):
         return [(number, None, 0) for number in range(1, total + 1)]
     if args.mode == "double":
         return [(number, None, choice.randint(1, 60)) for number in range(1, total + 1)]
@@ -433,7 +474,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("envm")
     parser.add_argument("injector")
-    parser.add_argument("--mode", choices=("kill", "error", "double"), default="kill")
+    parser.add_argument("--mode", choices=("kill", "error", "double", "interrupt"), default="kill")
     parser.add_argument("--scenario")
     parser.add_argument("--seconds", type=float, default=50)
     parser.add_argument("--all", action="store_true")
@@ -445,7 +486,9 @@ def parse():
     args.errors = args.errors.split(",")
     args.reads = args.mode == "error"
     args.base = os.environ.get("TMPDIR") or ("/dev/shm" if os.path.isdir("/dev/shm") else "/tmp")
-    names = {"kill": list(SCENARIOS), "error": list(SCENARIOS), "double": ["sync"]}[args.mode]
+    names = ["sync", "install"] if args.mode == "double" else list(SCENARIOS)
+    if args.mode == "interrupt":
+        names.remove("recover")  # has nothing to stop before
     args.scenarios = args.scenario.split(",") if args.scenario else names
     return args
 
