@@ -195,7 +195,7 @@ struct look {
 
 /* For explanations; that it cannot be told is no error. */
 static struct envm_str_list look_elsewhere(void *user, struct envm_arena *arena,
-                                           const struct envm_match_spec *spec)
+                                           const struct envm_match_spec *spec, bool by_name)
 {
     const struct look *look = user;
     struct envm_elsewhere elsewhere = {0};
@@ -203,7 +203,7 @@ static struct envm_str_list look_elsewhere(void *user, struct envm_arena *arena,
     if (envm_look_elsewhere(look->context, arena, look->input->channels, look->input->channel_count,
                             look->input->platform, spec, &elsewhere, NULL) != ENVM_OK)
         return (struct envm_str_list){0};
-    return elsewhere.matching.count ? elsewhere.matching : elsewhere.named;
+    return elsewhere.matching.count || !by_name ? elsewhere.matching : elsewhere.named;
 }
 
 enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *arena,

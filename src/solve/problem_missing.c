@@ -101,8 +101,11 @@ static struct envm_str_list elsewhere(struct envm_solve_space *space, uint32_t s
     const struct envm_solve_request *request = space->request;
     struct envm_solve_spec *entry = &space->specs.items[spec];
 
+    bool by_name = entry->name == ENVM_SOLVE_NONE || space->names.items[entry->name].count == 0;
+
     if (!entry->elsewhere_known && entry->spec && request->elsewhere)
-        entry->elsewhere = request->elsewhere(request->elsewhere_user, space->arena, entry->spec);
+        entry->elsewhere =
+            request->elsewhere(request->elsewhere_user, space->arena, entry->spec, by_name);
     entry->elsewhere_known = true;
     return entry->elsewhere;
 }

@@ -35,11 +35,12 @@ void envm_solve_space_init(struct envm_solve_space *space, struct envm_arena *ar
     envm_solve_keep_remember(space);
 }
 
-static enum envm_code say_what_to_do(struct envm_error *err)
+static enum envm_code say_what_to_do(const char *limit, struct envm_error *err)
 {
     return envm_error_hint(err, ENVM_GAVE_UP,
                            "ask for narrower versions (for example \"python 3.12.*\") or for fewer "
-                           "packages at once");
+                           "packages at once, or raise the limit (%s)",
+                           limit);
 }
 
 enum envm_code envm_solve_no_time(const struct envm_solve_space *space, struct envm_error *err)
@@ -48,14 +49,14 @@ enum envm_code envm_solve_no_time(const struct envm_solve_space *space, struct e
 
     envm_fail(err, ENVM_GAVE_UP, "solving took longer than the limit of %u %s",
               whole ? space->timeout_ms / 1000 : space->timeout_ms, whole ? "s" : "ms");
-    return say_what_to_do(err);
+    return say_what_to_do("solver_timeout_secs", err);
 }
 
 enum envm_code envm_solve_no_memory(const struct envm_solve_space *space, struct envm_error *err)
 {
     envm_fail(err, ENVM_GAVE_UP, "solving needed more memory than the limit of %llu MiB",
               (unsigned long long)(space->memory_limit >> 20));
-    return say_what_to_do(err);
+    return say_what_to_do("solver_memory_mib", err);
 }
 
 enum envm_code envm_solve_space_check(const struct envm_solve_space *space, struct envm_error *err)

@@ -58,10 +58,10 @@ struct envm_solve_request {
     uint64_t exclude_newer_ms;
     enum envm_resolution_mode resolution;
     envm_str platform; /* for explanations */
-    /* Asked only to explain; may be NULL. Other platforms that have a match for the spec, or, where
-     * this one lacks its very name, those that have the name. In the arena. */
+    /* Asked only to explain; may be NULL. Other platforms that have a match for the spec; without
+     * any and with by_name, those that have a package of its name. In the arena. */
     struct envm_str_list (*elsewhere)(void *user, struct envm_arena *arena,
-                                      const struct envm_match_spec *spec);
+                                      const struct envm_match_spec *spec, bool by_name);
     void *elsewhere_user;
     bool add_pip;          /* add `pip` to python's dependencies */
     unsigned timeout_ms;   /* 0: 60 s */

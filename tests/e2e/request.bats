@@ -219,6 +219,10 @@ JSON
     run_envm create --dry-run --platform linux-64 --override-channels -c "$WORLD/both" 'lib >=2'
     expect_status 3
     expect_error 'there is only lib 1.0; win-64 has it'
+    run_envm create --dry-run --platform linux-64 --override-channels -c "$WORLD/both" 'lib >=3'
+    expect_status 3
+    expect_error 'there is only lib 1.0'
+    [[ $errors != *"has it"* ]]
     run_envm create --dry-run --platform linux-64 --override-channels -c "$WORLD/both" gux
     expect_status 3
     [[ $errors != *"only for"* ]]

@@ -96,16 +96,13 @@ struct look {
 };
 
 static struct envm_str_list look_elsewhere(void *user, struct envm_arena *arena,
-                                           const struct envm_match_spec *spec)
+                                           const struct envm_match_spec *spec, bool by_name)
 {
     const struct solver_case *one = ((const struct look *)user)->one;
     envm_str *matching = envm_arena_new_array(arena, envm_str, one->elsewhere.count + 1);
     envm_str *named = envm_arena_new_array(arena, envm_str, one->elsewhere.count + 1);
     size_t match_count = 0, name_count = 0;
-    bool is_here = false;
 
-    for (size_t i = 0; i < one->records.count; i++)
-        is_here |= envm_match_spec_matches_name(spec, one->records.items[i].record.name);
     for (size_t i = 0; i < one->elsewhere.count; i++) {
         const struct envm_package_record *record = &one->elsewhere.items[i];
         if (envm_match_spec_matches(spec, record))
@@ -113,8 +110,8 @@ static struct envm_str_list look_elsewhere(void *user, struct envm_arena *arena,
         if (envm_match_spec_matches_name(spec, record->name))
             named[name_count++] = record->subdir;
     }
-    return match_count || is_here ? (struct envm_str_list){matching, match_count}
-                                  : (struct envm_str_list){named, name_count};
+    return match_count || !by_name ? (struct envm_str_list){matching, match_count}
+                                   : (struct envm_str_list){named, name_count};
 }
 
 /* NULL when one of them cannot be parsed. */
