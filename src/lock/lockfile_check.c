@@ -167,6 +167,22 @@ static void constrain(struct check *c, const struct envm_match_spec *spec,
                ENVM_STR_ARGS(other->version), ENVM_STR_ARGS(envm_match_spec_text(spec)));
 }
 
+/* What the deprecated `features` of a record stand on, see solve_terms.c. */
+static void reach_features(struct check *c, const struct envm_package_record *record)
+{
+    envm_str rest = record->features, word;
+
+    while (!c->made_with->no_deps && envm_str_next_word(&rest, &word)) {
+        const uint64_t *found = envm_map_find(&c->names, word);
+        const struct envm_package_record *other =
+            found ? c->platform->packages.items[*found] : NULL;
+
+        for (size_t i = 0; other && i < other->track_features.count; i++)
+            if (envm_str_equal(other->track_features.items[i], word))
+                reach(c, (size_t)*found);
+    }
+}
+
 static enum envm_code check_record(struct check *c, const struct envm_package_record *record,
                                    struct envm_error *err)
 {
@@ -174,6 +190,7 @@ static enum envm_code check_record(struct check *c, const struct envm_package_re
 
     for (size_t i = 0; i < record->depends.count; i++)
         ENVM_TRY(add_term(c, record->depends.items[i], who, NULL, err));
+    reach_features(c, record);
     if (c->question->add_pip && envm_str_equal_c(record->name, "python")) {
         const uint64_t *pip = envm_map_find(&c->names, ENVM_STR("pip"));
 

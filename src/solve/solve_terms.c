@@ -171,12 +171,36 @@ static enum envm_code add_pip(struct expansion *expansion, envm_str name, struct
     return ENVM_OK;
 }
 
+/* The deprecated `features`: a variant that belongs to the package that turns the feature on. conda
+ * looks for that among all packages; here it has to bear the feature's name, as nomkl and debug do,
+ * since nothing else would be found without reading every record. Variants that name it among
+ * their dependencies need nothing more. */
+static enum envm_code add_features(struct expansion *expansion,
+                                   const struct envm_package_record *record, struct envm_error *err)
+{
+    struct envm_solve_space *space = expansion->space;
+    envm_str rest = record->features, word;
+
+    while (envm_str_next_word(&rest, &word)) {
+        envm_str text = envm_arena_printf(space->arena, "%.*s[track_features='%.*s']",
+                                          ENVM_STR_ARGS(word), ENVM_STR_ARGS(word));
+        uint32_t spec = envm_solve_space_spec(space, text, NULL);
+        if (!space->specs.items[spec].spec || space->specs.items[spec].name == ENVM_SOLVE_NONE)
+            continue;
+        ENVM_TRY(envm_solve_space_match(space, spec, err));
+        if (space->specs.items[spec].matches.count > 0)
+            envm_vec_push(&expansion->depends, spec);
+    }
+    return ENVM_OK;
+}
+
 static enum envm_code fill(struct expansion *expansion, uint32_t candidate, struct envm_error *err)
 {
     const struct envm_package_record *record = expansion->space->candidates.items[candidate].record;
     uint32_t spec;
 
     ENVM_TRY(add_pip(expansion, record->name, err));
+    ENVM_TRY(add_features(expansion, record, err));
     for (size_t i = 0; i < record->depends.count; i++)
         if (spec_of(expansion, record->depends.items[i], &spec))
             ENVM_TRY(envm_solve_terms(expansion->space, spec, &expansion->depends, err));

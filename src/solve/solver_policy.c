@@ -279,6 +279,33 @@ static void rank_name(struct ranker *ranker, const struct envm_solve_name *name,
     set_ranks(ranker, ids, count);
 }
 
+static void turn_on(struct ranker *ranker, envm_str feature)
+{
+    if (feature.len)
+        envm_map_set(&ranker->active_features, feature, 1);
+}
+
+/* A feature that every record has that a request lets in is asked for, too. */
+static void collect_common_features(struct ranker *ranker, struct envm_id_list matches)
+{
+    const struct envm_solve_reach *reach = ranker->view->reach;
+    const struct envm_package_record *first = NULL;
+    envm_str rest, word;
+    bool all = true;
+
+    for (uint32_t i = 0; i < matches.count && all; i++) {
+        if (!reach->is_reached[matches.items[i]])
+            continue;
+        const struct envm_package_record *record =
+            ranker->space->candidates.items[matches.items[i]].record;
+        first = first ? first : record;
+        all = envm_str_equal(record->features, first->features);
+    }
+    rest = first && all ? first->features : (envm_str){0};
+    while (envm_str_next_word(&rest, &word))
+        turn_on(ranker, word);
+}
+
 static void collect_features(struct ranker *ranker)
 {
     const struct envm_solve_reach *reach = ranker->view->reach;
@@ -287,14 +314,14 @@ static void collect_features(struct ranker *ranker)
         struct envm_id_list matches = ranker->space->specs.items[reach->requests.items[i]].matches;
         if (envm_solve_is_pin(ranker->space, reach->requests.items[i]))
             continue;
+        collect_common_features(ranker, matches);
         for (uint32_t j = 0; j < matches.count; j++) {
             const struct envm_package_record *record =
                 ranker->space->candidates.items[matches.items[j]].record;
             if (!reach->is_reached[matches.items[j]])
                 continue;
             for (size_t k = 0; k < record->track_features.count; k++)
-                if (record->track_features.items[k].len)
-                    envm_map_set(&ranker->active_features, record->track_features.items[k], 1);
+                turn_on(ranker, record->track_features.items[k]);
         }
     }
 }

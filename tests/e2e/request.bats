@@ -251,3 +251,22 @@ PYTHON
     expect_error "solving took longer than the limit of 1 s"
     expect_error "ask for narrower versions"
 }
+
+@test "a package that turns a feature on stays in the lock" {
+    make_channel "$WORLD/old" <<'JSON'
+[
+ {"name": "numpy", "version": "1.11", "build": "py35_0", "subdir": "linux-64", "files": {"a": "a"}},
+ {"name": "numpy", "version": "1.11", "build": "py35_nomkl_0", "subdir": "linux-64", "repodata": {"features": "nomkl"},
+  "index": {"features": "nomkl"}, "files": {"a": "b"}},
+ {"name": "nomkl", "version": "1.0", "build": "0", "subdir": "linux-64", "track_features": "nomkl", "files": {"c": "c"}}
+]
+JSON
+    printf 'channels: ["file://%s/old", nodefaults]\ndependencies: ["numpy=1.11=py35_nomkl_0"]\n' "$WORLD" >old.yaml
+    [ "$(chosen -f old.yaml)" = "nomkl=1.0 numpy=1.11" ]
+    envm lock -f old.yaml
+    run_envm lock -f old.yaml --check
+    expect_status 0
+    run_envm create -p env -f old.yaml --locked
+    expect_status 0
+    [ -e env/c ]
+}

@@ -568,6 +568,11 @@ class Checker:
                       for extra in spec(text).extras}
         return asked
 
+    @staticmethod
+    def tracked(record):
+        features = record.get("track_features") or []
+        return features.split() if isinstance(features, str) else features
+
     def depends(self, record, extras=()):
         texts = list(record.get("depends", ()))
         for group, more in (record.get("extra_depends") or {}).items():
@@ -575,6 +580,10 @@ class Checker:
                 texts += more
         if self.add_pip and record["name"] == "python" and any("pip" in r for _, r in self.channels):
             texts.append("pip")
+        for feature in (record.get("features") or "").split():
+            if any(feature in self.tracked(r) for _, records in self.channels
+                   for r in records.get(feature, ())):
+                texts.append(feature)
         return texts
 
     def check_record(self, record, present, extras):
