@@ -43,9 +43,12 @@ struct envm_solve_request {
     const struct envm_match_spec *const *pins;
     size_t pin_count;
     /* Records to keep where possible (an old lock, an installed environment): preferred over newer
-     * ones unless a spec forbids them. Of those that no channel has, only the ones that are
+     * ones unless a spec forbids them, and over newer versions of what is requested but not among
+     * them. Of those that no channel has, only the ones that are
      * `installed` too can be chosen. */
     struct envm_record_list preferred;
+    /* Names whose newest versions matter more than that preferred records stay. */
+    struct envm_str_list update_names;
     /* Records that are on this machine already: they can be chosen although no channel has them
      * (any more), and neither channel priority nor exclude_newer_ms leaves them out. Being here
      * does not make them preferred. */

@@ -18,7 +18,8 @@ struct polish {
     struct envm_id_vec names; /* the current solution, from the requests outwards */
     size_t root_count;
     uint32_t *chosen_of_name;
-    uint8_t *is_done; /* by name, in the pass at hand */
+    uint8_t *is_done;    /* by name, in the pass at hand */
+    uint8_t *is_updated; /* by name: see PASS_UPDATE */
     uint32_t questions, candidates;
 };
 
@@ -143,19 +144,119 @@ static void improve(struct polish *polish, uint32_t name, bool by_tier)
     envm_solve_view_settle(&polish->base);
 }
 
-static void run_pass(struct polish *polish, bool roots, bool by_tier)
+/* --- staying ------------------------------------------------------------------------------ */
+
+/* Leaves of a name what is to stay, or returns false because there is nothing of it. */
+static bool cut_to_preferred(const struct polish *polish, struct envm_solve_view *view,
+                             uint32_t name)
+{
+    const struct envm_solve_name *entry = &polish->space->names.items[name];
+    bool any = false;
+
+    for (uint32_t c = entry->first; c < entry->first + entry->count; c++)
+        any |= c < polish->reach->candidate_count && view->is_live[c] &&
+               polish->space->candidates.items[c].preferred;
+    for (uint32_t c = entry->first; any && c < entry->first + entry->count; c++)
+        if (c < polish->reach->candidate_count && view->is_live[c] &&
+            !polish->space->candidates.items[c].preferred)
+            envm_solve_view_kill(view, c, ENVM_DEATH_OTHER, ENVM_SOLVE_NONE);
+    return any;
+}
+
+static bool ask_to_stay(struct polish *polish, uint32_t name)
+{
+    ENVM_CLEANUP(envm_solve_view) struct envm_solve_view trial = {0};
+    uint32_t candidates = 0;
+
+    envm_solve_view_copy(&trial, &polish->base);
+    if (!cut_to_preferred(polish, &trial, name))
+        return false;
+    envm_solve_view_settle(&trial);
+    envm_solve_view_need(&trial, name, ENVM_SOLVE_NONE);
+    if (!envm_solve_view_settle(&trial))
+        return false;
+    polish->questions++;
+    bool solved = envm_solver_ask(&trial, &polish->answer, NULL, &candidates);
+    polish->candidates += candidates;
+    return solved && has_name(polish, &polish->answer, name);
+}
+
+static void keep(struct polish *polish, uint32_t name)
+{
+    uint32_t chosen = polish->chosen_of_name[name];
+
+    if (!polish->space->candidates.items[chosen].preferred) {
+        if (!ask_to_stay(polish, name) || !take_answer(polish, name))
+            return;
+    }
+    (void)cut_to_preferred(polish, &polish->base, name);
+    envm_solve_view_settle(&polish->base);
+}
+
+/* --- passes ------------------------------------------------------------------------------- */
+
+enum pass {
+    PASS_UPDATE, /* names that are to become newer whatever else has to move */
+    PASS_KEEP,   /* names of which something is to stay */
+    PASS_ROOTS,  /* requested names */
+    PASS_OTHERS,
+};
+
+static bool is_in_pass(const struct polish *polish, size_t place, enum pass pass)
+{
+    switch (pass) {
+    case PASS_UPDATE:
+        return polish->is_updated[polish->names.items[place]];
+    case PASS_KEEP:
+        return true;
+    case PASS_ROOTS:
+        return place < polish->root_count;
+    case PASS_OTHERS:
+        return place >= polish->root_count;
+    }
+    return false;
+}
+
+static void run_pass(struct polish *polish, enum pass pass, bool by_tier)
 {
     memset(polish->is_done, 0, polish->reach->name_count);
     for (size_t i = 0; i < polish->names.count && within_bounds(polish);) {
         uint32_t name = polish->names.items[i];
-        if (polish->is_done[name] || (i < polish->root_count) != roots) {
+        if (polish->is_done[name] || !is_in_pass(polish, i, pass)) {
             i++;
             continue;
         }
         polish->is_done[name] = 1;
-        improve(polish, name, by_tier);
+        if (pass == PASS_KEEP)
+            keep(polish, name);
+        else
+            improve(polish, name, by_tier);
         i = 0; /* the walk may have changed */
     }
+}
+
+static void mark_updated(struct polish *polish)
+{
+    const struct envm_solve_request *request = polish->space->request;
+
+    for (size_t i = 0; i < request->update_names.count; i++) {
+        const uint64_t *name =
+            envm_map_find(&polish->space->name_ids, request->update_names.items[i]);
+        if (name && *name < polish->reach->name_count)
+            polish->is_updated[*name] = 1;
+    }
+}
+
+static void run_passes(struct polish *polish)
+{
+    if (polish->space->request->update_names.count > 0)
+        run_pass(polish, PASS_UPDATE, true);
+    if (polish->space->request->preferred.count > 0)
+        run_pass(polish, PASS_KEEP, true);
+    run_pass(polish, PASS_ROOTS, true);
+    run_pass(polish, PASS_ROOTS, false);
+    run_pass(polish, PASS_OTHERS, true);
+    run_pass(polish, PASS_OTHERS, false);
 }
 
 void envm_solver_polish(const struct envm_solve_view *view, struct envm_id_vec *chosen,
@@ -166,12 +267,11 @@ void envm_solver_polish(const struct envm_solve_view *view, struct envm_id_vec *
 
     polish.chosen_of_name = envm_alloc_zero((size_t)view->reach->name_count + 1, sizeof(uint32_t));
     polish.is_done = envm_alloc_zero((size_t)view->reach->name_count + 1, 1);
+    polish.is_updated = envm_alloc_zero((size_t)view->reach->name_count + 1, 1);
     envm_solve_view_copy(&polish.base, view);
     read_solution(&polish);
-    run_pass(&polish, true, true);
-    run_pass(&polish, true, false);
-    run_pass(&polish, false, true);
-    run_pass(&polish, false, false);
+    mark_updated(&polish);
+    run_passes(&polish);
     /* what nothing leads to any more is not part of the answer */
     memset(polish.is_done, 0, view->reach->name_count);
     for (size_t i = 0; i < polish.names.count; i++)
@@ -183,6 +283,7 @@ void envm_solver_polish(const struct envm_solve_view *view, struct envm_id_vec *
     *ret_questions = polish.questions;
     envm_free(polish.chosen_of_name);
     envm_free(polish.is_done);
+    envm_free(polish.is_updated);
     envm_vec_release(&polish.answer);
     envm_vec_release(&polish.names);
     envm_solve_view_release(&polish.base);

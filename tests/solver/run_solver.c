@@ -157,6 +157,7 @@ static envm_str solve(struct envm_arena *arena, const struct solver_case *one, b
         .pin_count = one->pins.count,
         .preferred = list_of(arena, one->preferred.items, one->preferred.count),
         .installed = list_of(arena, one->installed.items, one->installed.count),
+        .update_names = {one->update_names.items, one->update_names.count},
         .frozen = list_of(arena, one->frozen.items, one->frozen.count),
         .exclude_newer_ms = one->exclude_newer_ms,
         .resolution = one->resolution,

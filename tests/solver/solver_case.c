@@ -230,6 +230,10 @@ static bool read_line(struct envm_arena *arena, struct solver_case *one, envm_st
         return set_resolution(one, rest);
     if (envm_str_equal_c(word, "exclude-newer"))
         return envm_moment_parse(rest, 0, &one->exclude_newer_ms, NULL);
+    if (envm_str_equal_c(word, "update")) {
+        envm_vec_push(&one->update_names, envm_str_trim(rest));
+        return true;
+    }
     if (envm_str_equal_c(word, "pin")) {
         envm_vec_push(&one->pins, rest);
         return true;
@@ -298,6 +302,7 @@ void solver_case_release(struct solver_case *one)
     envm_vec_release(&one->preferred);
     envm_vec_release(&one->installed);
     envm_vec_release(&one->frozen);
+    envm_vec_release(&one->update_names);
     envm_vec_release(&one->elsewhere);
     envm_vec_release(&one->pins);
     envm_vec_release(&one->specs);

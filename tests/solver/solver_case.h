@@ -22,6 +22,7 @@ struct solver_case {
     ENVM_VEC(struct envm_package_record) preferred;
     ENVM_VEC(struct envm_package_record) installed;
     ENVM_VEC(struct envm_package_record) frozen;
+    ENVM_VEC(envm_str) update_names;
     ENVM_VEC(struct envm_package_record) elsewhere; /* of other platforms */
     ENVM_VEC(envm_str) specs;
     ENVM_VEC(envm_str) pins;
