@@ -10,11 +10,12 @@
 #include "base/hex.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/request_rows.h"
 
 struct modify_args {
-    const char *name, *prefix, *file, *channel_priority, *on_clobber;
-    struct text_list channels;
-    bool override_channels, no_pip, add_pip, freeze_installed, update_deps, prune, all;
+    const char *name, *prefix, *file, *on_clobber;
+    struct request_args request;
+    bool no_pip, freeze_installed, update_deps, prune, all;
     bool no_prune, dry_run, verify, override_frozen, yes;
 };
 
@@ -36,18 +37,7 @@ struct modify_args {
             "change an environment that is marked as frozen"                                       \
     }
 #define SOLVE_ROWS                                                                                 \
-    {'c',                                                                                          \
-     "channel",                                                                                    \
-     OPTION_LIST,                                                                                  \
-     AT(channels),                                                                                 \
-     "CHANNEL",                                                                                    \
-     "channel to take packages from, before those of the environment; may be repeated"},           \
-        {0,           "override-channels",                                                         \
-         OPTION_FLAG, AT(override_channels),                                                       \
-         NULL,        "use only the channels given with -c and in the file"},                      \
-        {0,           "channel-priority",                                                          \
-         OPTION_TEXT, AT(channel_priority),                                                        \
-         "PRIORITY",  "strict, flexible or disabled (default: as the environment was made)"},      \
+    REQUEST_ROWS(struct modify_args, request),                                                     \
         {'f',      "file", OPTION_TEXT,                                                            \
          AT(file), "FILE", "environment file or list of specs to take requests from"},             \
         {0,           "update-deps",                                                               \
@@ -59,10 +49,9 @@ struct modify_args {
          AT(on_clobber),                                                                           \
          "POLICY",                                                                                 \
          "two packages own one path: refuse (default), or warn and let the later one win"},        \
-        {0,          "no-pip", OPTION_FLAG,                                                        \
-         AT(no_pip), NULL,     "leave a pip: section out instead of refusing it"},                 \
     {                                                                                              \
-        0, "add-pip", OPTION_FLAG, AT(add_pip), NULL, "make python depend on pip, as conda does"   \
+        0, "no-pip", OPTION_FLAG, AT(no_pip), NULL,                                                \
+            "leave a pip: section out instead of refusing it"                                      \
     }
 
 static const struct option_row install_rows[] = {
@@ -252,18 +241,13 @@ static enum envm_code modify(struct cli *cli, const struct modify_args *args,
 {
     struct plan_view view = {cli, args->dry_run};
     struct envm_modify_report report = {0};
-    const struct envm_modify_options options = {
+    struct envm_modify_options options = {
         .mode = mode,
         .target = {.name = args->name, .prefix = args->prefix},
         .request = {.file = args->file,
                     .specs = cli->words.items,
                     .spec_count = cli->words.count,
-                    .channels = args->channels.items,
-                    .channel_count = args->channels.count,
-                    .override_channels = args->override_channels,
-                    .channel_priority = args->channel_priority,
-                    .no_pip = args->no_pip,
-                    .add_pip = args->add_pip},
+                    .no_pip = args->no_pip},
         .freeze_installed = args->freeze_installed,
         .update_deps = args->update_deps,
         .prune = args->prune,
@@ -278,6 +262,7 @@ static enum envm_code modify(struct cli *cli, const struct modify_args *args,
         .user = &view,
     };
 
+    envm_cli_fill_request(&args->request, &options.request);
     ENVM_TRY(envm_cli_context(cli, err));
     enum envm_code code = envm_modify(cli->context, cli->memory, &options, &report, err);
     envm_cli_explain(cli, code, &report.explanation, err);

@@ -76,6 +76,20 @@ static struct envm_record_list preferred(struct locking *l,
     return list;
 }
 
+/* As the lock writes them: whoever typed one need not have. */
+static struct envm_str_list update_names(struct locking *l,
+                                         const struct envm_lock_platform *platform)
+{
+    size_t locked = platform ? platform->packages.count : 0;
+    envm_str *names = envm_arena_new_array(l->arena, envm_str, locked);
+    size_t count = 0;
+
+    for (size_t i = 0; l->options->name_count > 0 && i < locked; i++)
+        if (is_named(l, platform->packages.items[i]->name))
+            names[count++] = platform->packages.items[i]->name;
+    return (struct envm_str_list){names, count};
+}
+
 static enum envm_code check_names(struct locking *l, const struct envm_lock_platform *platform,
                                   struct envm_error *err)
 {
@@ -146,7 +160,8 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
     ENVM_TRY(envm_input_read(l->context, l->arena, &l->options->request, envm_cstr(l->arena, name),
                              &input, err));
     ENVM_TRY(check_names(l, old, err));
-    const struct envm_resolve_state state = {.preferred = preferred(l, old)};
+    const struct envm_resolve_state state = {.preferred = preferred(l, old),
+                                             .update_names = update_names(l, old)};
     ENVM_TRY_WRAP(envm_resolve(l->context, l->arena, &input, &state, &resolution,
                                &l->report->explanation, err),
                   err, "%.*s", ENVM_STR_ARGS(name));

@@ -5,6 +5,7 @@
 #include "env/modification.h"
 
 #include "base/error.h"
+#include "base/moment.h"
 #include "env/environments.h"
 #include "env/held_back.h"
 #include "env/modify_plan.h"
@@ -58,6 +59,24 @@ static bool is_request_equal(struct envm_modification *m)
     return true;
 }
 
+/* Or an update that does nothing would be a riddle. */
+static void tell_limit(struct envm_modification *m)
+{
+    const struct envm_str_list *lines = &m->report->held_back;
+    envm_str *items = envm_arena_new_array(m->arena, envm_str, lines->count + 1);
+    ENVM_CLEANUP(envm_buf) struct envm_buf date = envm_buf_text();
+
+    envm_moment_say(&date, m->input.terms.exclude_newer_ms);
+    items[0] = envm_arena_printf(
+        m->arena,
+        "packages newer than %.*s are left out, as when the environment was made; "
+        "--exclude-newer none takes them",
+        ENVM_STR_ARGS(envm_buf_str(&date)));
+    for (size_t i = 0; i < lines->count; i++)
+        items[i + 1] = lines->items[i];
+    m->report->held_back = (struct envm_str_list){items, lines->count + 1};
+}
+
 static enum envm_code find_held_back(struct envm_modification *m, struct envm_record_list after,
                                      struct envm_error *err)
 {
@@ -70,8 +89,12 @@ static enum envm_code find_held_back(struct envm_modification *m, struct envm_re
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].name.len > 0)
             names[count++] = list->items[i].name;
-    return envm_held_back(m->arena, &m->resolution, after, m->requests,
-                          (struct envm_str_list){names, count}, &m->report->held_back, err);
+    ENVM_TRY(envm_held_back(m->arena, &m->resolution, after, m->requests,
+                            (struct envm_str_list){names, count}, m->input.terms.exclude_newer_ms,
+                            &m->report->held_back, err));
+    if (m->inherits_limit)
+        tell_limit(m);
+    return ENVM_OK;
 }
 
 static enum envm_code make_plan(struct envm_modification *m, struct envm_error *err)

@@ -11,6 +11,7 @@ struct holder {
     const struct envm_resolution *resolution;
     struct envm_need_graph graph; /* of what is installed afterwards */
     struct envm_wish_list requests;
+    uint64_t limit_ms; /* 0: none */
     ENVM_VEC(envm_str) lines;
 };
 
@@ -19,7 +20,8 @@ static void consider(struct holder *h, const struct envm_package_record *record,
 {
     struct envm_ranked_record next = {.record = record};
 
-    if (envm_version_parse(h->arena, record->version, &next.version, NULL) != ENVM_OK)
+    if ((h->limit_ms && record->timestamp > h->limit_ms) ||
+        envm_version_parse(h->arena, record->version, &next.version, NULL) != ENVM_OK)
         return;
     if (!best->record || envm_package_rank_compare(&next, best) < 0)
         *best = next;
@@ -70,10 +72,11 @@ static enum envm_code consider_name(struct holder *h, envm_str name, struct envm
 
 enum envm_code envm_held_back(struct envm_arena *arena, const struct envm_resolution *resolution,
                               struct envm_record_list after, struct envm_wish_list requests,
-                              struct envm_str_list names, struct envm_str_list *ret_lines,
-                              struct envm_error *err)
+                              struct envm_str_list names, uint64_t limit_ms,
+                              struct envm_str_list *ret_lines, struct envm_error *err)
 {
-    struct holder h = {.arena = arena, .resolution = resolution, .requests = requests};
+    struct holder h = {
+        .arena = arena, .resolution = resolution, .requests = requests, .limit_ms = limit_ms};
     enum envm_code code = ENVM_OK;
 
     envm_need_graph_init(&h.graph, arena, after);

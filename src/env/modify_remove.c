@@ -136,6 +136,9 @@ enum envm_code envm_modify_choose_removals(struct envm_modification *m, struct e
     drop_requests(m, gone);
     ENVM_TRY(find_rest(m, &graph, gone, err));
     m->after = envm_dependency_order(m->arena, m->after);
+    /* Dependencies that were left out are still missing. */
+    if (m->wishes.has_lock)
+        m->input.terms = m->wishes.lock.request.terms;
     envm_modify_take_requests(m, NULL);
     return envm_resolve_virtual(m->context, m->arena, m->wishes.platform,
                                 &m->resolution.virtual_packages, err);

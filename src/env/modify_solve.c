@@ -18,6 +18,41 @@ enum envm_code envm_modify_keep_orphans(struct envm_modification *m, struct envm
 
 /* --- what is asked ------------------------------------------------------------------------ */
 
+/* Pins and the direction of versions; a pin of this call replaces the one on its name. */
+static void inherit_terms(struct envm_modification *m, const struct envm_lock_terms *terms,
+                          struct envm_request *request)
+{
+    const char **pins =
+        envm_arena_new_array(m->arena, const char *, request->pin_count + terms->pins.count);
+    struct envm_wish_list given = {0};
+    size_t count = request->pin_count;
+
+    for (size_t i = 0; i < request->pin_count; i++) {
+        pins[i] = request->pins[i];
+        /* one that cannot be parsed is refused later, with its option */
+        (void)envm_wish_add(m->arena, &given, envm_str_from(pins[i]), NULL);
+    }
+    for (size_t i = 0; i < terms->pins.count; i++) {
+        size_t before = given.count;
+        if (envm_wish_add(m->arena, &given, terms->pins.items[i], NULL) == ENVM_OK &&
+            given.count > before)
+            pins[count++] = envm_cstr(m->arena, terms->pins.items[i]);
+    }
+    request->pins = pins;
+    request->pin_count = count;
+    if (!request->resolution && terms->resolution.len > 0)
+        request->resolution = envm_cstr(m->arena, terms->resolution);
+}
+
+/* Leaving dependencies out is done here, over what is installed, and not by the resolution, which
+ * would leave out what other requests need. The lock has to say that some are missing. */
+static void take_partial(struct envm_modification *m)
+{
+    m->no_deps = m->input.terms.no_deps;
+    m->only_deps = m->input.terms.only_deps;
+    m->input.terms.no_deps = m->input.terms.only_deps = false;
+}
+
 enum envm_code envm_modify_read_input(struct envm_modification *m, struct envm_error *err)
 {
     const struct envm_lockfile *lock = m->wishes.has_lock ? &m->wishes.lock : NULL;
@@ -33,6 +68,7 @@ enum envm_code envm_modify_read_input(struct envm_modification *m, struct envm_e
         request.channel_priority = envm_cstr(m->arena, lock->request.channel_priority);
     if (lock) {
         request.add_pip |= lock->request.add_pip;
+        inherit_terms(m, &lock->request.terms, &request);
         channels = envm_arena_new_array(m->arena, const char *, lock->channels.count);
         for (size_t i = 0; i < lock->channels.count; i++)
             channels[i] = envm_cstr(m->arena, lock->channels.items[i]);
@@ -50,6 +86,11 @@ enum envm_code envm_modify_read_input(struct envm_modification *m, struct envm_e
     }
     if (lock && m->input.omitted_pip.count == 0)
         m->input.omitted_pip = lock->request.omitted_pip;
+    if (lock && !request.exclude_newer && lock->request.terms.exclude_newer_ms) {
+        m->input.terms.exclude_newer_ms = lock->request.terms.exclude_newer_ms;
+        m->inherits_limit = true;
+    }
+    take_partial(m);
     return ENVM_OK;
 }
 
@@ -141,6 +182,20 @@ static struct envm_record_list preferred(struct envm_modification *m)
     return list;
 }
 
+/* What this call is to bring to its newest version, whatever else has to move for that. */
+static struct envm_str_list update_names(struct envm_modification *m)
+{
+    envm_str *names = envm_arena_new_array(m->arena, envm_str, m->before.count);
+    size_t count = 0;
+
+    if (m->options->mode != ENVM_MODIFY_UPDATE && !m->options->update_deps)
+        return (struct envm_str_list){0};
+    for (size_t i = 0; i < m->before.count; i++)
+        if (is_asked(m, m->before.items[i]->name))
+            names[count++] = m->before.items[i]->name;
+    return (struct envm_str_list){names, count};
+}
+
 static enum envm_code parse_list(struct envm_modification *m, struct envm_str_list texts,
                                  const char *where, const struct envm_match_spec ***ret_specs,
                                  struct envm_error *err)
@@ -183,6 +238,7 @@ static enum envm_code solve_once(struct envm_modification *m, const struct envm_
     const struct envm_match_spec **pins = NULL;
     struct envm_resolve_state state = {
         .preferred = preferred(m),
+        .update_names = update_names(m),
         .installed = m->before,
         .frozen = m->options->freeze_installed ? m->before : (struct envm_record_list){0},
     };
@@ -215,9 +271,63 @@ static enum envm_code solve(struct envm_modification *m, struct envm_error *err)
     return code;
 }
 
+/* --- only a part of it -------------------------------------------------------------------- */
+
+/* Of the solution the named packages (no_deps) or all but these, over what is installed. */
+static struct envm_record_list overlay(struct envm_modification *m)
+{
+    ENVM_CLEANUP(envm_need_graph) struct envm_need_graph there = {0};
+    struct envm_record_list list = {envm_arena_new_array(m->arena,
+                                                         const struct envm_package_record *,
+                                                         m->before.count + m->after.count),
+                                    0};
+
+    envm_need_graph_init(&there, m->arena, m->before);
+    for (size_t i = 0; i < m->before.count; i++)
+        list.items[list.count++] = m->before.items[i];
+    for (size_t i = 0; i < m->after.count; i++) {
+        const struct envm_package_record *record = m->after.items[i];
+        size_t place = envm_need_graph_find(&there, record->name);
+
+        if (is_asked(m, record->name) != m->no_deps)
+            continue;
+        if (place == SIZE_MAX)
+            place = list.count++;
+        list.items[place] = record;
+    }
+    return list;
+}
+
+/* What nobody asked for is not asked for afterwards; its dependencies then stand for themselves. */
+static enum envm_code ask_for_deps(struct envm_modification *m, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_need_graph) struct envm_need_graph graph = {0};
+
+    m->requests = m->wishes.list;
+    envm_need_graph_init(&graph, m->arena, m->after);
+    struct envm_record_list orphans = envm_orphans(&graph, m->requests);
+    for (size_t i = 0; i < orphans.count; i++)
+        ENVM_TRY(envm_wish_add(m->arena, &m->requests, orphans.items[i]->name, err));
+    return ENVM_OK;
+}
+
+static enum envm_code take_part(struct envm_modification *m, struct envm_error *err)
+{
+    if (!m->no_deps && !m->only_deps)
+        return ENVM_OK;
+    m->after = overlay(m);
+    if (m->only_deps)
+        ENVM_TRY(ask_for_deps(m, err));
+    m->after = envm_dependency_order(m->arena, m->after);
+    m->input.terms.no_deps = m->no_deps;
+    envm_modify_take_requests(m, NULL);
+    return ENVM_OK;
+}
+
 enum envm_code envm_modify_solve(struct envm_modification *m, struct envm_error *err)
 {
     ENVM_TRY(envm_modify_read_input(m, err));
     ENVM_TRY(merge_requests(m, err));
-    return solve(m, err);
+    ENVM_TRY(solve(m, err));
+    return take_part(m, err);
 }

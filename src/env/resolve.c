@@ -239,6 +239,7 @@ enum envm_code envm_resolve(struct envm_context *context, struct envm_arena *are
         .spec_count = input->spec_count,
         .virtual_packages = resolution.virtual_packages,
         .preferred = state->preferred,
+        .update_names = state->update_names,
         .installed = state->installed,
         .frozen = state->frozen,
         .pins = all_pins(arena, input, state),

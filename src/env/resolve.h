@@ -26,6 +26,7 @@ enum envm_code envm_resolve_virtual(struct envm_context *context, struct envm_ar
 /* What there is already; zero: nothing. As in struct envm_solve_request. */
 struct envm_resolve_state {
     struct envm_record_list preferred, installed, frozen;
+    struct envm_str_list update_names;
     const struct envm_match_spec *const *pins; /* of the environment */
     size_t pin_count;
 };

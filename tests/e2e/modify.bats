@@ -265,3 +265,39 @@ YAML
     expect_status 2
     expect_error "envm sync -f list.txt"
 }
+
+@test "dependencies can be left out, or be all that is installed" {
+    envm create -n e $C extra
+    run_envm install -n e app=1.0 --no-deps --json
+    expect_status 0
+    [ "$(plan)" = "install app 1.0" ]
+    run_envm verify -n e
+    expect_status 0
+    # what was left out comes with the next change that does not leave it out
+    run_envm install -n e tool --json
+    expect_status 0
+    [ "$(plan)" = "install base-lib 2.0; install python 3.12.1; install tool 0.1" ]
+    envm create -n f $C extra
+    run_envm install -n f app=1.0 --only-deps --json
+    expect_status 0
+    [ "$(plan)" = "install base-lib 2.0" ]
+    [ "$(json 'd["requests"]')" = "['base-lib', 'extra']" ]
+    run_envm install -n f app --no-deps --only-deps
+    expect_status 2
+}
+
+@test "what an environment was made with stays in force" {
+    envm create -n e $C app --pin 'base-lib <2' --exclude-newer 2030-01-01
+    run_envm update -n e --json
+    expect_status 0
+    [ "$(plan)" = "" ]
+    [[ "$(json 'd["held_back"][0]')" == *"the end of 2030-01-01"*"--exclude-newer none"* ]]
+    run_envm install -n e extra
+    expect_status 0
+    grep -q "base-lib" "$ENVM_ROOT/envs/e/conda-meta/envm.lock"
+    grep -q "exclude-newer: .*2030-01-0[12]" "$ENVM_ROOT/envs/e/conda-meta/envm.lock"
+    run_envm update -n e --pin 'base-lib >=1' --exclude-newer none --json
+    expect_status 0
+    [ "$(plan)" = "upgrade app 1.0 2.0; upgrade base-lib 1.0 2.0" ]
+    ! grep -q exclude-newer "$ENVM_ROOT/envs/e/conda-meta/envm.lock"
+}
