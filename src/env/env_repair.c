@@ -15,13 +15,13 @@
 #include "env/environments.h"
 #include "env/settings.h"
 #include "lock/lockfile.h"
+#include "prefix/kept_lock.h"
 #include "prefix/prefix_verify.h"
 #include "store/package_upkeep.h"
 #include "sys/fs_lock.h"
 #include "txn/transaction_recover.h"
 #include "txn/transaction_repair.h"
 
-#define LOCK_SIZE_MAX ((size_t)64 << 20)
 #define LOCK_TIMEOUT_MS 60000
 
 struct repairing {
@@ -66,12 +66,12 @@ static enum envm_code note_failure(struct repairing *r, envm_str package, enum e
 /* A lock that cannot be read is named by the verification at the end. */
 static void read_kept_lock(struct repairing *r)
 {
-    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(LOCK_SIZE_MAX);
     const struct envm_lock_platform *platform;
+    envm_str text = {0};
+    bool exists = false;
 
-    if (envm_fs_read_at(r->fd, ENVM_RELPATH("conda-meta/envm.lock"), &text, NULL) != ENVM_OK ||
-        envm_lockfile_read(r->arena, envm_arena_str(r->arena, envm_buf_str(&text)), "envm.lock",
-                           &r->kept, NULL) != ENVM_OK)
+    if (envm_kept_lock_read(r->arena, r->fd, &text, &exists, NULL) != ENVM_OK || !exists ||
+        envm_lockfile_read(r->arena, text, "envm.lock", &r->kept, NULL) != ENVM_OK)
         return;
     platform = envm_lockfile_platform(&r->kept, r->repair.platform);
     if (!platform && r->kept.platform_count == 1)

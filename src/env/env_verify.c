@@ -12,6 +12,7 @@
 #include "conda/platform.h"
 #include "env/environments.h"
 #include "lock/lockfile.h"
+#include "prefix/kept_lock.h"
 #include "prefix/prefix_record.h"
 #include "prefix/prefix_verify.h"
 #include "sys/fs.h"
@@ -51,24 +52,30 @@ static void add_finding(struct verification *v, struct envm_verify_finding findi
 
 /* The lock that the environment keeps is one of its parts: when it cannot be read, that is damage.
  */
-static enum envm_code read_kept_lock(struct verification *v, envm_str text, struct envm_error *err)
+static enum envm_code read_kept_lock(struct verification *v, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
-    enum envm_code code = envm_lockfile_read(v->arena, envm_arena_str(v->arena, text),
-                                             v->report->lock_path.ptr, &v->lock, &failure);
+    envm_str text = {0};
+    bool exists = false;
+    enum envm_code code = envm_kept_lock_read(v->arena, v->fd, &text, &exists, &failure);
 
-    if (code == ENVM_USAGE) { /* made by a newer envm */
+    if (exists)
+        v->report->lock_path =
+            envm_arena_printf(v->arena, "%s/conda-meta/envm.lock", v->report->prefix.ptr);
+    if (code == ENVM_OK && exists)
+        code = envm_lockfile_read(v->arena, text, v->report->lock_path.ptr, &v->lock, &failure);
+    if (code == ENVM_OK)
+        return ENVM_OK;
+    if (code == ENVM_USAGE || code == ENVM_IO) { /* made by a newer envm; no right to read it */
         envm_error_move(err, &failure);
         return code;
     }
-    if (code == ENVM_OK)
-        return ENVM_OK;
     v->lock = (struct envm_lockfile){0};
     add_finding(v, (struct envm_verify_finding){
                        .kind = ENVM_STR("lock"),
                        .path = ENVM_STR("conda-meta/envm.lock"),
                        .package = ENVM_STR(""),
-                       .detail = envm_arena_printf(v->arena, "cannot be read: %s", failure.text),
+                       .detail = envm_arena_printf(v->arena, "cannot be used: %s", failure.text),
                        .damage = true});
     return ENVM_OK;
 }
@@ -77,24 +84,15 @@ static enum envm_code load_lock(struct verification *v, const char *against, env
                                 struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(LOCK_SIZE_MAX);
-    const struct envm_relpath kept = ENVM_RELPATH("conda-meta/envm.lock");
-    enum envm_fs_kind kind = ENVM_FS_ABSENT;
 
     if (against) {
         v->report->lock_path = envm_arena_str(v->arena, envm_str_from(against));
         ENVM_TRY(envm_fs_read_user_file(against, &text, err));
-    } else {
-        ENVM_TRY(envm_fs_stat(v->fd, kept, &kind, NULL, err));
-        if (kind == ENVM_FS_ABSENT)
-            return ENVM_OK;
-        v->report->lock_path =
-            envm_arena_printf(v->arena, "%s/conda-meta/envm.lock", v->report->prefix.ptr);
-        ENVM_TRY(envm_fs_read_at(v->fd, kept, &text, err));
-        ENVM_TRY(read_kept_lock(v, envm_buf_str(&text), err));
-    }
-    if (against)
         ENVM_TRY(envm_lockfile_read(v->arena, envm_arena_str(v->arena, envm_buf_str(&text)),
                                     v->report->lock_path.ptr, &v->lock, err));
+    } else {
+        ENVM_TRY(read_kept_lock(v, err));
+    }
     v->report->omitted_pip = v->lock.request.omitted_pip;
     v->platform = envm_lockfile_platform(&v->lock, platform);
     if (!v->platform && against)

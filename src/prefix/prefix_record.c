@@ -6,8 +6,11 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/vec.h"
+#include "codec/digest.h"
 #include "codec/json_reader.h"
 #include "conda/package_record.h"
+
+#define CHECKSUM_DIGITS 64
 
 struct path_list {
     ENVM_VEC(struct envm_prefix_path) paths;
@@ -24,6 +27,7 @@ struct record_reader {
     struct envm_prefix_record *record;
     struct path_list listed; /* paths_data */
     struct path_list files;  /* the plain list, for records without paths_data */
+    envm_str checksum;       /* as written; points into the text */
     bool paths;              /* read the lists at all */
 };
 
@@ -283,6 +287,8 @@ static void read_own_keys(struct record_reader *reader, envm_str *ret_channel)
             envm_json_string(&reader->json, reader->arena, ret_channel);
         else if (envm_str_equal_c(key, "digest"))
             envm_json_string(&reader->json, reader->arena, &reader->record->package_digest);
+        else if (envm_str_equal_c(key, "checksum"))
+            envm_json_string(&reader->json, reader->arena, &reader->checksum);
         else if (envm_str_equal_c(key, "lost") && reader->paths)
             read_texts(reader, &reader->record->lost);
         else
@@ -348,6 +354,40 @@ static void take_paths(struct record_reader *reader)
         qsort(reader->record->paths, count, sizeof(struct envm_prefix_path), compare_paths);
 }
 
+/* …/pkgs/ab/ab…64: envm's cache. Who wrote such a record wrote envm's keys, too. */
+static bool is_own_source(envm_str source)
+{
+    envm_str pkgs = ENVM_STR("/pkgs/");
+    size_t tail = pkgs.len + 2 + 1 + CHECKSUM_DIGITS;
+    struct envm_sha256 key = {0};
+
+    return source.len > tail &&
+           envm_str_starts_with(envm_str_skip(source, source.len - tail), pkgs) &&
+           envm_sha256_parse(envm_str_skip(source, source.len - CHECKSUM_DIGITS), &key);
+}
+
+/* The digest is of the text with zeros in place of it. */
+static bool has_right_checksum(const struct record_reader *reader, envm_str json)
+{
+    static const char zeros[CHECKSUM_DIGITS + 1] =
+        "0000000000000000000000000000000000000000000000000000000000000000";
+    uintptr_t at = (uintptr_t)reader->checksum.ptr - (uintptr_t)json.ptr;
+    struct envm_sha256 actual;
+    struct envm_hasher hasher;
+
+    if (!reader->record->by_envm && !is_own_source(reader->record->link_source))
+        return true;
+    if (reader->checksum.len != CHECKSUM_DIGITS || at > json.len || json.len - at < CHECKSUM_DIGITS)
+        return false;
+    envm_hasher_init(&hasher, false);
+    envm_hasher_update(&hasher, json.ptr, at);
+    envm_hasher_update(&hasher, zeros, CHECKSUM_DIGITS);
+    envm_hasher_update(&hasher, json.ptr + at + CHECKSUM_DIGITS, json.len - at - CHECKSUM_DIGITS);
+    envm_hasher_final(&hasher, &actual, NULL);
+    /* As text: the digits may not have changed their case either. */
+    return envm_str_equal_c(reader->checksum, envm_sha256_hex(&actual).text);
+}
+
 enum envm_code envm_prefix_record_read_parts(struct envm_arena *arena, envm_str json, bool paths,
                                              struct envm_prefix_record *ret_record,
                                              struct envm_error *err)
@@ -375,6 +415,8 @@ enum envm_code envm_prefix_record_read_parts(struct envm_arena *arena, envm_str 
             err->code = ENVM_DAMAGED;
         return ENVM_DAMAGED;
     }
+    if (paths && !has_right_checksum(&reader, json))
+        return envm_fail(err, ENVM_DAMAGED, "the record does not match its own checksum");
     *ret_record = record;
     return ENVM_OK;
 }

@@ -46,9 +46,11 @@ struct envm_prefix_record {
 };
 
 /* Pretty-printed JSON with the keys of conda's own records. What envm needs beyond them stands
- * below the one extra key "envm" of the record and of entries of paths_data. */
+ * below the one extra key "envm" of the record and of entries of paths_data; among it the SHA-256
+ * of the whole text, as it is with zeros in place of these digits. */
 void envm_prefix_record_write(const struct envm_prefix_record *record, struct envm_buf *out);
-/* ENVM_DAMAGED with the file name when it cannot be read as a record. Records of other tools lack
+/* ENVM_DAMAGED when it cannot be read as a record, or is not what its checksum says (which is left
+ * out when the paths are not read). Records of other tools lack
  * envm's own keys: their digests are then taken from paths_data as far as given. */
 enum envm_code envm_prefix_record_read(struct envm_arena *arena, envm_str json,
                                        struct envm_prefix_record *ret_record,

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "base/error.h"
+#include "codec/digest.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "conda/package_record.h"
@@ -133,10 +134,40 @@ static void write_paths(struct envm_json_writer *w, const struct envm_prefix_rec
     envm_json_close_object(w);
 }
 
+#define CHECKSUM_DIGITS 64
+static const char no_checksum[] =
+    "0000000000000000000000000000000000000000000000000000000000000000";
+
+/* Puts the digest of the text over the zeros at `at`. */
+static void seal(struct envm_buf *out, size_t at)
+{
+    struct envm_sha256 sum;
+
+    if (out->overflowed)
+        return;
+    sum = envm_sha256_of(envm_buf_str(out));
+    memcpy(out->ptr + at, envm_sha256_hex(&sum).text, CHECKSUM_DIGITS);
+}
+
+/* The same for a text that has another checksum already, somewhere in the last `len` bytes. */
+static size_t clear_checksum(struct envm_buf *out, size_t len)
+{
+    envm_str key = ENVM_STR("\"checksum\": \"");
+    envm_str value = envm_str_skip(envm_buf_str(out), out->len - len);
+    size_t at = envm_str_find(value, key);
+
+    if (out->overflowed || at == SIZE_MAX || value.len - at < key.len + CHECKSUM_DIGITS)
+        return 0;
+    at += out->len - len + key.len;
+    memcpy(out->ptr + at, no_checksum, CHECKSUM_DIGITS);
+    return at;
+}
+
 void envm_prefix_record_write(const struct envm_prefix_record *record, struct envm_buf *out)
 {
     struct envm_json_writer writer;
     struct envm_json_writer *w = &writer;
+    size_t checksum_end;
 
     envm_json_writer_init(w, out, 2);
     envm_json_open_object(w);
@@ -148,6 +179,8 @@ void envm_prefix_record_write(const struct envm_prefix_record *record, struct en
     envm_json_field_str(w, "digest", record->package_digest);
     if (record->lost.count > 0)
         envm_json_field_list(w, "lost", record->lost);
+    envm_json_field_cstr(w, "checksum", no_checksum);
+    checksum_end = out->len;
     envm_json_close_object(w);
     envm_json_field_str(w, "extracted_package_dir", record->link_source);
     envm_json_field_str(w, "fn", record->record->file_name);
@@ -164,6 +197,7 @@ void envm_prefix_record_write(const struct envm_prefix_record *record, struct en
     write_paths(w, record);
     envm_json_close_object(w);
     envm_buf_add_byte(out, '\n');
+    seal(out, checksum_end - 1 - CHECKSUM_DIGITS);
 }
 
 enum envm_code envm_prefix_record_path(struct envm_arena *arena,
@@ -186,6 +220,7 @@ enum envm_code envm_prefix_record_set_specs(envm_str json, struct envm_str_list 
     struct envm_json_writer writer;
     envm_str key;
     envm_str value;
+    size_t checksum = 0;
 
     envm_json_init(&reader, json);
     envm_json_writer_init(&writer, out, 2);
@@ -197,6 +232,8 @@ enum envm_code envm_prefix_record_set_specs(envm_str json, struct envm_str_list 
             continue;
         envm_json_key_str(&writer, key);
         envm_json_put_raw(&writer, value);
+        if (envm_str_equal_c(key, "envm"))
+            checksum = clear_checksum(out, value.len);
     }
     if (envm_json_end(&reader, err) != ENVM_OK) {
         if (err)
@@ -208,6 +245,8 @@ enum envm_code envm_prefix_record_set_specs(envm_str json, struct envm_str_list 
     envm_json_field_list(&writer, "requested_specs", specs);
     envm_json_close_object(&writer);
     envm_buf_add_byte(out, '\n');
+    if (checksum > 0)
+        seal(out, checksum);
     return ENVM_OK;
 }
 

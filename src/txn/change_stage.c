@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "codec/digest.h"
 #include "conda/package_record.h"
+#include "prefix/kept_lock.h"
 #include "prefix/prefix_history.h"
 #include "sys/clock.h"
 #include "sys/fs_temp.h"
@@ -326,8 +327,12 @@ static enum envm_code add_history(struct envm_stage *stage, const struct envm_st
 enum envm_code envm_stage_metadata(struct envm_stage *stage, const struct envm_stage_meta *meta,
                                    bool *ret_unchanged, struct envm_error *err)
 {
+    ENVM_CLEANUP(envm_buf) struct envm_buf sum = envm_buf_text();
+
+    envm_kept_lock_sum(meta->lock_text, &sum);
     ENVM_TRY(set_records(stage, meta, err));
-    ENVM_TRY(set_file(stage, ENVM_RELPATH("conda-meta/envm.lock"), meta->lock_text, err));
+    ENVM_TRY(set_file(stage, ENVM_KEPT_LOCK, meta->lock_text, err));
+    ENVM_TRY(set_file(stage, ENVM_KEPT_LOCK_SUM, envm_buf_str(&sum), err));
     ENVM_TRY(set_variables(stage, err));
     *ret_unchanged = stage->journal.ops.count == 0;
     return *ret_unchanged ? ENVM_OK : add_history(stage, meta, err);

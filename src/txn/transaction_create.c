@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "conda/package_record.h"
+#include "prefix/kept_lock.h"
 #include "prefix/prefix_history.h"
 #include "prefix/prefix_verify.h"
 #include "sys/clock.h"
@@ -150,8 +151,12 @@ static enum envm_code write_metadata(struct creation *creation, envm_str lock_te
         .linked_count = plan->package_count,
         .update_specs = plan->update_specs};
 
-    if (lock_text.len > 0)
-        ENVM_TRY(write_meta(creation, ENVM_RELPATH("conda-meta/envm.lock"), lock_text, err));
+    if (lock_text.len > 0) {
+        ENVM_TRY(write_meta(creation, ENVM_KEPT_LOCK, lock_text, err));
+        envm_kept_lock_sum(lock_text, &text);
+        ENVM_TRY(write_meta(creation, ENVM_KEPT_LOCK_SUM, envm_buf_str(&text), err));
+        envm_buf_clear(&text);
+    }
     if (plan->variable_count > 0) {
         envm_state_write(plan->variables, plan->variable_count, &text);
         ENVM_TRY(write_meta(creation, ENVM_RELPATH("conda-meta/state"), envm_buf_str(&text), err));

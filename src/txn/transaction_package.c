@@ -55,6 +55,13 @@ static envm_str archive_path(struct envm_arena *arena, envm_str package)
                              ENVM_STR_ARGS(envm_str_skip(package, at + pkgs.len)));
 }
 
+void envm_prefix_record_set_places(struct envm_arena *arena, int entry_fd,
+                                   struct envm_prefix_record *record)
+{
+    record->link_source = path_of_fd(arena, entry_fd);
+    record->archive_path = archive_path(arena, record->link_source);
+}
+
 /* What the package has in the prefix, and what it lost to others. */
 static void take_paths(struct envm_package_job *job, struct envm_prefix_record *record)
 {
@@ -87,8 +94,7 @@ static enum envm_code write_record(struct envm_package_job *job,
     job->digest = envm_installed_package_digest(record.paths, record.path_count);
     record.package_digest =
         envm_arena_printf(&job->arena, "sha256:%s", envm_sha256_hex(&job->digest).text);
-    record.link_source = path_of_fd(&job->arena, job->entry.dirfd);
-    record.archive_path = archive_path(&job->arena, record.link_source);
+    envm_prefix_record_set_places(&job->arena, job->entry.dirfd, &record);
 
     envm_prefix_record_write(&record, &text);
     if (text.overflowed)

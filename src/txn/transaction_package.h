@@ -25,6 +25,11 @@ enum envm_code envm_package_job_plan(struct envm_package_job *job, struct envm_e
 enum envm_code envm_package_job_link(struct envm_package_job *job,
                                      const struct envm_link_place *place, struct envm_error *err);
 
+/* Fills link_source and archive_path: where the cache has the package whose tree is `entry_fd`, for
+ * people and other tools that read the record. */
+void envm_prefix_record_set_places(struct envm_arena *arena, int entry_fd,
+                                   struct envm_prefix_record *record);
+
 /* Fills records, tree, downloaded and skipped_scripts for an environment that consists of the jobs
  * and of `kept`: installed records that stay, by index of the plan (NULL where there is a job; may
  * be NULL altogether). */

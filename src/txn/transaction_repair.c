@@ -17,6 +17,7 @@
 #include "sys/fs_sweep.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
+#include "txn/transaction_package.h"
 
 #define RECORD_SIZE_MAX ((size_t)256 << 20)
 #define STAGE_PREFIX "repair-"
@@ -304,20 +305,6 @@ enum envm_code envm_repair_paths(struct envm_repair *repair,
 
 /* --- a lost record -------------------------------------------------------------------------- */
 
-/* Where the cache has the package, for people and other tools that read the record. */
-static envm_str path_of_fd(struct envm_arena *arena, int fd)
-{
-    char name[64];
-    char target[4096];
-    ssize_t len;
-
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    len = readlink(name, target, sizeof(target));
-    return len > 0 && (size_t)len < sizeof(target)
-               ? envm_arena_str(arena, envm_str_n(target, (size_t)len))
-               : (envm_str){0};
-}
-
 static void index_paths(const struct envm_prefix_record_list *installed, struct envm_map *owned)
 {
     for (size_t i = 0; i < installed->count; i++)
@@ -413,7 +400,7 @@ enum envm_code envm_repair_record(struct envm_repair *repair,
     made.package_digest =
         envm_arena_printf(repair->arena, "sha256:%s", envm_sha256_hex(&digest).text);
     made.link_type = presence.hardlinked ? 1 : 3;
-    made.link_source = path_of_fd(repair->arena, mending.entry.dirfd);
+    envm_prefix_record_set_places(repair->arena, mending.entry.dirfd, &made);
     envm_prefix_record_write(&made, &text);
     ENVM_TRY(write_record(&mending, &made, &text, err));
     *ret_written = true;

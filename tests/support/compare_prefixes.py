@@ -126,7 +126,9 @@ class Environment:
         cached = {key: os.path.basename(record.get(key) or "")
                   for key in ("extracted_package_dir", "package_tarball_full_path")}
         link = {**record["link"], "source": os.path.basename(record["link"].get("source") or "")}
-        return {**record, **cached, "link": link,
+        # Over the whole text, with all that differs.
+        envm = {k: v for k, v in record.get("envm", {}).items() if k != "checksum"}
+        return {**record, **cached, "link": link, "envm": envm,
                 "paths_data": {**record["paths_data"], "paths": paths}}
 
     def describe(self, path, entry, info):

@@ -245,12 +245,55 @@ static void test_lost_paths(void **state)
     assert_int_equal(found.path_count, 0);
 }
 
+/* Whatever bit of a record changes, it is not read as if nothing had happened. */
+static void no_bit_of_a_record_can_change(void **state)
+{
+    struct envm_arena arena = {0};
+    struct envm_prefix_path paths[4];
+    struct envm_package_record package = {.name = ENVM_STR("numpy"),
+                                          .version = ENVM_STR("1.26.4"),
+                                          .build = ENVM_STR("py311_0"),
+                                          .subdir = ENVM_STR("linux-64"),
+                                          .file_name = ENVM_STR("numpy-1.26.4-py311_0.conda"),
+                                          .url = ENVM_STR("https://x.org/c/linux-64/n.conda")};
+    struct envm_prefix_record record = {.record = &package, .paths = paths, .path_count = 4};
+    struct envm_prefix_record again;
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    ENVM_CLEANUP(envm_buf) struct envm_buf changed = envm_buf_text();
+
+    (void)state;
+    make_paths(paths);
+    record.link_source = ENVM_STR("/c/pkgs/ab/ab00000000000000000000000000000000000000000000000000"
+                                  "0000000000cd");
+    envm_prefix_record_write(&record, &text);
+    OK(envm_prefix_record_read(&arena, envm_buf_str(&text), &again, &err));
+    for (size_t i = 0; i < text.len * 8; i++) {
+        struct envm_arena scratch = {0};
+
+        text.ptr[i / 8] = (char)(text.ptr[i / 8] ^ (1 << i % 8));
+        if (envm_prefix_record_read(&scratch, envm_buf_str(&text), &again, NULL) == ENVM_OK)
+            fail_msg("bit %zu of byte %zu: %.40s", i % 8, i / 8, text.ptr + i / 8);
+        text.ptr[i / 8] = (char)(text.ptr[i / 8] ^ (1 << i % 8));
+        envm_arena_release(&scratch);
+    }
+    /* A change that is meant brings its own checksum. */
+    OK(envm_prefix_record_set_specs(envm_buf_str(&text), (struct envm_str_list){specs, 1}, &changed,
+                                    &err));
+    OK(envm_prefix_record_read(&arena, envm_buf_str(&changed), &again, &err));
+    assert_int_equal(again.requested_specs.count, 1);
+    envm_arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set_specs),  cmocka_unit_test(test_lost_paths),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_conda_record),
-        cmocka_unit_test(test_old_record), cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_set_specs),
+        cmocka_unit_test(test_lost_paths),
+        cmocka_unit_test(no_bit_of_a_record_can_change),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_conda_record),
+        cmocka_unit_test(test_old_record),
+        cmocka_unit_test(test_damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,7 @@ static void test_records_of_other_tools(void **state)
         "for name in glob.glob(\"*.json\"):\n"
         "    record = json.load(open(name))\n"
         "    del record[\"envm\"]\n"
+        "    record[\"link\"][\"source\"] = \"/home/x/pkgs/\" + name[:-5]\n"
         "    for entry in record[\"paths_data\"][\"paths\"]: entry.pop(\"envm\", None)\n"
         "    record[\"theirs\"] = {\"x\": [1, 2]}\n"
         "    json.dump(record, open(name, \"w\"))' && rm envm.lock",
