@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/package_fetch.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -8,9 +9,13 @@
 #include "base/hex.h"
 #include "codec/digest.h"
 #include "codec/url.h"
+#include "sys/clock.h"
+#include "sys/fs_lock.h"
 #include "sys/fs_temp.h"
 
 #define SNIFF 512
+#define CLAIM_WAIT_MS 30000 /* for another process that fetches the same package */
+#define CLAIM_POLL_MS 30
 
 /* What the download's callback works on: the digests of the bytes so far. */
 struct arriving {
@@ -91,7 +96,8 @@ static enum envm_code check_policy(const struct envm_store *store,
     return ENVM_OK;
 }
 
-static enum envm_code make_archive(struct envm_store *store, struct envm_store_archive *archive,
+/* Its name is gone at once: nothing is left when the process dies. */
+static enum envm_code make_private(struct envm_store *store, struct envm_store_archive *archive,
                                    struct envm_error *err)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
@@ -99,6 +105,55 @@ static enum envm_code make_archive(struct envm_store *store, struct envm_store_a
 
     ENVM_TRY(envm_fs_temp_file(store->run_fd, "archive-", &arena, &path, &archive->fd, err));
     return envm_fs_unlink(store->run_fd, path, err);
+}
+
+static struct envm_relpath claim_path(struct envm_arena *arena, const struct envm_sha256 *sha256)
+{
+    /* Letters, a dash and digits: valid by construction. */
+    return (struct envm_relpath){
+        envm_arena_printf(arena, ENVM_FETCH_PREFIX "%s", envm_sha256_hex(sha256).text)};
+}
+
+static bool is_published(struct envm_store *store, const struct envm_sha256 *sha256)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_store_place place = envm_store_place_of(&arena, sha256);
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+
+    return envm_fs_stat(store->pkgs_fd, place.tree, &kind, NULL, NULL) == ENVM_OK &&
+           kind != ENVM_FS_ABSENT;
+}
+
+/* One of several processes that want the same package fetches it. That only saves work: a process
+ * that takes too long is not waited for, and where files cannot be claimed everybody fetches. */
+static enum envm_code make_archive(struct envm_store *store, const struct envm_sha256 *sha256,
+                                   struct envm_store_archive *archive, bool *ret_published,
+                                   struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_relpath path = claim_path(&arena, sha256);
+    uint64_t start = envm_clock_monotonic_ms();
+
+    if (!sha256->known)
+        return make_private(store, archive, err);
+    while (envm_clock_monotonic_ms() - start < CLAIM_WAIT_MS) {
+        if (envm_fs_claim_file(store->tmp_fd, path, &archive->fd, NULL) != ENVM_OK)
+            break;
+        if (archive->fd >= 0)
+            archive->claim = *sha256;
+        *ret_published = is_published(store, sha256);
+        if (*ret_published)
+            return ENVM_OK;
+        /* A killed process may have left a part. */
+        if (archive->fd >= 0)
+            return ftruncate(archive->fd, 0) == 0
+                       ? ENVM_OK
+                       : envm_fail_errno(err, errno, "writing to the package cache");
+        if (envm_sink_cancelled(store->config.sink))
+            return envm_fail(err, ENVM_INTERRUPTED, "interrupted");
+        envm_clock_sleep_ms(CLAIM_POLL_MS);
+    }
+    return make_private(store, archive, err);
 }
 
 /* Downloads one URL into the archive, which is emptied first. */
@@ -176,11 +231,16 @@ enum envm_code envm_package_fetch(struct envm_store *store,
 {
     ENVM_CLEANUP(store_archive)
     struct envm_store_archive *archive = envm_alloc_zero(1, sizeof(*archive));
+    bool published = false;
     enum envm_code code;
 
     archive->fd = -1;
+    archive->store = store;
+    *ret_archive = NULL;
     ENVM_TRY(check_policy(store, record, err));
-    ENVM_TRY(make_archive(store, archive, err));
+    ENVM_TRY(make_archive(store, &record->sha256, archive, &published, err));
+    if (published)
+        return ENVM_OK;
     if (take_from_folders(store, record, archive)) {
         *ret_archive = ENVM_TAKE(archive, NULL);
         return ENVM_OK;
@@ -200,8 +260,13 @@ enum envm_code envm_package_fetch(struct envm_store *store,
 
 void envm_store_archive_free(struct envm_store_archive *archive)
 {
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+
     if (!archive)
         return;
+    /* While it is still claimed, so that it is no other one of this name. */
+    if (archive->claim.known)
+        (void)envm_fs_unlink(archive->store->tmp_fd, claim_path(&arena, &archive->claim), NULL);
     envm_close_fd(&archive->fd);
     envm_free(archive);
 }

@@ -86,12 +86,14 @@ enum envm_code envm_store_fetch(struct envm_store *store, const struct envm_pack
 {
     bool found = false;
 
-    ENVM_TRY(find_for(store, record, &record->sha256, ret_entry, &found, err));
-    if (found) {
-        *ret_archive = NULL;
-        return ENVM_OK;
+    /* Again when another process has published it meanwhile. */
+    for (*ret_archive = NULL; !*ret_archive;) {
+        ENVM_TRY(find_for(store, record, &record->sha256, ret_entry, &found, err));
+        if (found)
+            return ENVM_OK;
+        ENVM_TRY(envm_package_fetch(store, record, ret_archive, err));
     }
-    return envm_package_fetch(store, record, ret_archive, err);
+    return ENVM_OK;
 }
 
 enum envm_code envm_store_extract(struct envm_store *store,

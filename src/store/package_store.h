@@ -5,11 +5,12 @@
  *     pkgs/<aa>/<sha256>/            extracted tree (files 0444/0555, directories 0755)
  *     pkgs/<aa>/<sha256>.manifest    contents with digests and stat fingerprints, own checksum line
  *     tmp/run-<random>/              what one process has in progress; swept when it is dead
- *     .lock                          held for moments: see store/store_layout.h
- * The manifest is written first, the rename of the tree (RENAME_NOREPLACE) is the publication; an
- * orphan manifest is harmless. Several processes may work on one cache at a time, and every
- * function but new and free may be called from many threads. Below the cache there may be layers:
- * caches of the same layout that are read and never written. docs/internals/CACHE.md tells more.
+ *     tmp/fetch-<sha256>             an archive that is arriving, claimed by the process that
+ * fetches it .lock                          held for moments: see store/store_layout.h The manifest
+ * is written first, the rename of the tree (RENAME_NOREPLACE) is the publication; an orphan
+ * manifest is harmless. Several processes may work on one cache at a time, and every function but
+ * new and free may be called from many threads. Below the cache there may be layers: caches of the
+ * same layout that are read and never written. docs/internals/CACHE.md tells more.
  */
 #ifndef ENVM_STORE_PACKAGE_STORE_H
 #define ENVM_STORE_PACKAGE_STORE_H

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "store/package_fetch.h"
 #include "sys/clock.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
@@ -68,6 +69,22 @@ static bool run_is_dead(struct sweep *sweep, struct envm_relpath name, int64_t a
     return try_run_lock(fd, NULL) == ENVM_OK;
 }
 
+static bool is_fetch(const struct envm_fs_entry *entry)
+{
+    return entry->kind == ENVM_FS_FILE &&
+           envm_str_starts_with(entry->path, ENVM_STR(ENVM_FETCH_PREFIX));
+}
+
+/* Removed while it is claimed: whoever opens it meanwhile sees that it has no name. */
+static bool fetch_is_dead(const struct sweep *sweep, struct envm_relpath name)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    if (envm_fs_claim_file(sweep->store->tmp_fd, name, &fd, NULL) == ENVM_OK && fd >= 0)
+        (void)envm_fs_unlink(sweep->store->tmp_fd, name, NULL);
+    return false;
+}
+
 static enum envm_code sweep_visit(void *user, const struct envm_fs_entry *entry, bool *skip,
                                   struct envm_error *err)
 {
@@ -82,7 +99,9 @@ static enum envm_code sweep_visit(void *user, const struct envm_fs_entry *entry,
     bool is_run =
         entry->kind == ENVM_FS_DIRECTORY && envm_str_starts_with(entry->path, ENVM_STR("run-"));
 
-    if (is_run ? run_is_dead(sweep, name, age) : age > DAY_SECONDS) {
+    if (is_run            ? run_is_dead(sweep, name, age)
+        : is_fetch(entry) ? fetch_is_dead(sweep, name)
+                          : age > DAY_SECONDS) {
         envm_str *grown = envm_arena_new_array(sweep->arena, envm_str, sweep->dead.count + 1);
 
         for (size_t i = 0; i < sweep->dead.count; i++)

@@ -18,6 +18,7 @@
 #define POLL_MS 50
 #define TELL_AFTER_MS 2000
 #define LINE_MAX_BYTES 1024
+#define CLAIM_TRIES 16
 
 struct attempt {
     const struct envm_beneath_place *place;
@@ -193,4 +194,45 @@ bool envm_fs_lock_is_held(int dirfd, struct envm_relpath path)
         return holder.len > 0;
     }
     return errno == EWOULDBLOCK;
+}
+
+/* Whether the name still leads to the file that was locked: who had it before may have unlinked it.
+ */
+static bool is_named(const struct envm_beneath_place *place, int fd)
+{
+    struct stat held, there;
+
+    return fstat(fd, &held) == 0 &&
+           fstatat(place->dirfd, place->leaf, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+enum envm_code envm_fs_claim_file(int dirfd, struct envm_relpath path, int *ret_fd,
+                                  struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_beneath_place) struct envm_beneath_place place = {.owned = -1};
+    int status = envm_beneath_place_open(dirfd, path, &place);
+
+    for (int i = 0; status == 0 && i < CLAIM_TRIES; i++) {
+        ENVM_CLEANUP(envm_fd)
+        int fd = envm_beneath_open(place.dirfd, place.leaf, O_RDWR | O_CREAT, 0600);
+
+        if (fd < 0) {
+            status = fd;
+        } else if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (is_named(&place, fd)) {
+                *ret_fd = ENVM_TAKE(fd, -1);
+                return ENVM_OK;
+            }
+        } else if (errno == EWOULDBLOCK) {
+            *ret_fd = -1;
+            return ENVM_OK;
+        } else if (errno != EINTR) {
+            status = -errno;
+        }
+    }
+    if (status < 0)
+        return envm_fs_fail_below(err, -status, "locking", path.s);
+    *ret_fd = -1;
+    return ENVM_OK;
 }

@@ -30,4 +30,11 @@ bool envm_fs_lock_is_held(int dirfd, struct envm_relpath path);
 void envm_fs_lock_drop(struct envm_fs_lock *lock);
 ENVM_DEFINE_CLEANUP(envm_fs_lock, struct envm_fs_lock, envm_fs_lock_drop)
 
+/* A file that one process at a time has in hand: opens dirfd/path (made when absent, 0600) and
+ * locks it by flock, at once or not at all; *ret_fd is -1 when somebody else has it. Closing the
+ * descriptor gives it up; whoever is done with the file unlinks it before that. ENVM_IO where flock
+ * does not work. */
+enum envm_code envm_fs_claim_file(int dirfd, struct envm_relpath path, int *ret_fd,
+                                  struct envm_error *err);
+
 #endif

@@ -143,6 +143,9 @@ def round_trip(world, number, options, duration, rng):
     took = time.monotonic() - begin
     if with_kills:
         world.finish(cleaner, "clean")
+    else:
+        for name, count in world.server.requests.items():
+            expect(count <= 2 or not name.endswith(".conda"), f"{name} was fetched {count} times")
     world.run("verify", "--cache")
     for i in killed:
         prefix = os.path.join(folder, f"e{i}")

@@ -167,6 +167,30 @@ static void bad_places(void **state)
     scratch_drop(&dir);
 }
 
+static void a_file_is_claimed_by_one(void **state)
+{
+    struct scratch dir = scratch_make();
+    int first = -1, second = -1;
+
+    (void)state;
+    OK(envm_fs_claim_file(dir.fd, ENVM_RELPATH("part"), &first, &err));
+    assert_true(first >= 0);
+    OK(envm_fs_claim_file(dir.fd, ENVM_RELPATH("part"), &second, &err));
+    assert_int_equal(second, -1);
+    /* Done with: the next one gets a file of its own. */
+    OK(envm_fs_unlink(dir.fd, ENVM_RELPATH("part"), &err));
+    OK(envm_fs_claim_file(dir.fd, ENVM_RELPATH("part"), &second, &err));
+    assert_true(second >= 0);
+    close(first);
+    close(second);
+    OK(envm_fs_claim_file(dir.fd, ENVM_RELPATH("part"), &first, &err));
+    assert_true(first >= 0);
+    close(first);
+    assert_int_equal(symlinkat("elsewhere", dir.fd, "link"), 0);
+    FAILS(ENVM_UNSAFE, envm_fs_claim_file(dir.fd, ENVM_RELPATH("link"), &first, &err));
+    scratch_drop(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +200,7 @@ int main(void)
         cmocka_unit_test(a_waiter_gets_the_lock_when_it_is_free),
         cmocka_unit_test(a_long_wait_is_told_once),
         cmocka_unit_test(bad_places),
+        cmocka_unit_test(a_file_is_claimed_by_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
