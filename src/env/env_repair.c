@@ -312,14 +312,25 @@ static enum envm_code open_prefix(struct repairing *r, const struct envm_target 
     return recover(r, err);
 }
 
+/* A store that trusts nothing: files of the environment may be links to damaged ones whose
+ * fingerprints are right. Another use of the context gets an ordinary one again. */
+static void set_suspicious(struct envm_context *context, bool suspicious, envm_str prefix)
+{
+    if (context->store && context->read_cached_packages != suspicious) {
+        envm_store_free(context->store);
+        context->store = NULL;
+    }
+    context->read_cached_packages = suspicious;
+    context->repaired_prefix = prefix;
+}
+
 static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error *err)
 {
     struct envm_verify_result found = {0};
 
     ENVM_TRY(load(r, err));
     if (!dry_run) {
-        r->context->read_cached_packages = true;
-        r->context->repaired_prefix = r->report->prefix;
+        set_suspicious(r->context, true, r->report->prefix);
         ENVM_TRY(learn_credentials(r, err));
         ENVM_TRY(envm_context_store(r->context, &r->repair.store, err));
         envm_repair_sweep(&r->repair);
@@ -384,12 +395,16 @@ enum envm_code envm_repair(struct envm_context *context, struct envm_memory *mem
     struct repairing r = {
         .context = context, .arena = &memory->arena, .report = ret_report, .fd = -1, .lock = {-1}};
 
+    enum envm_code code;
+
     *ret_report = (struct envm_repair_report){0};
     r.repair.arena = r.arena;
     r.repair.link_mode = envm_link_mode_from(context->config.link_mode);
     r.repair.sink = &context->sink;
     ENVM_TRY(open_prefix(&r, target, dry_run, err));
-    ENVM_TRY_WRAP(mend(&r, dry_run, err), err, "repairing %s", ret_report->prefix.ptr);
+    code = mend(&r, dry_run, err);
+    set_suspicious(context, false, (envm_str){0});
+    ENVM_TRY_WRAP(code, err, "repairing %s", ret_report->prefix.ptr);
     hand_over(&r);
     return dry_run ? ENVM_OK : verify_again(&r, memory, err);
 }

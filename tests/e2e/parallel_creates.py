@@ -104,8 +104,8 @@ class World:
 
 def kill_some(creates, percent, duration, rng):
     """Returns the places of those that were hit before their end."""
-    chosen = [i for i in range(len(creates)) if rng.random() * 100 < percent]
-    moments = sorted((rng.random() * duration * 0.8, i) for i in chosen)
+    chosen = rng.sample(range(len(creates)), -(-len(creates) * percent // 100))
+    moments = sorted((rng.random() * duration * 0.6, i) for i in chosen)
     begin = time.monotonic()
     killed = set()
     for moment, i in moments:
