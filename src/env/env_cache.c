@@ -19,6 +19,12 @@ envm_str envm_cache_path(struct envm_context *context, struct envm_memory *memor
     return envm_arena_str(&memory->arena, context->cache);
 }
 
+/* To look at a cache, or to clean it, is no reason to make one. */
+static bool has_cache(const struct envm_context *context)
+{
+    return envm_fs_user_kind(context->cache.ptr) != ENVM_FS_ABSENT;
+}
+
 /* --- what is there -------------------------------------------------------------------------- */
 
 static int compare_packages(const void *a, const void *b)
@@ -99,6 +105,9 @@ enum envm_code envm_cache_info(struct envm_context *context, struct envm_memory 
     envm_str *layers;
     struct envm_store *store;
 
+    *ret_report = report;
+    if (!has_cache(context))
+        return ENVM_OK;
     ENVM_TRY(envm_context_store(context, &store, err));
     ENVM_TRY(envm_store_list(store, arena, &list, err));
     ENVM_TRY_WRAP(walk_indexes(context, &walk, err), err, "cache of indexes");
@@ -156,6 +165,9 @@ enum envm_code envm_clean(struct envm_context *context, struct envm_memory *memo
                                "--packages (that no environment uses), --indexes, --temporary, or "
                                "--all of them; with --dry-run to see what would go");
     }
+    *ret_report = report;
+    if (!has_cache(context))
+        return ENVM_OK;
     if (options->packages || options->temporary)
         ENVM_TRY(clean_packages(context, &memory->arena, options, &report, err));
     if (options->indexes) {
@@ -219,6 +231,8 @@ enum envm_code envm_cache_verify(struct envm_context *context, struct envm_memor
     struct envm_cache_damage *damages;
 
     *ret_report = (struct envm_cache_verify_report){.path = envm_arena_str(arena, context->cache)};
+    if (!has_cache(context))
+        return ENVM_OK;
     ENVM_TRY(envm_context_store(context, &store, err));
     ENVM_TRY(envm_store_verify(store, arena, context->threads, &found, err));
     ret_report->packages = found.packages;

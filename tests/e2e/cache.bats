@@ -132,6 +132,7 @@ PYTHON
     # Another cache, and both at once.
     run_envm verify --cache "$WORLD/another"
     expect_status 0
+    [ ! -e "$WORLD/another" ]
     run_envm verify --cache -n one
     expect_status 2
 }
