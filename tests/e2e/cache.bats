@@ -221,3 +221,17 @@ PYTHON
     printf '%s\n' '# a note' 'C:\elsewhere' /not/ended "$ENVM_ROOT/envs/first" "$ENVM_ROOT/envs/last" \
         "$WORLD"/env{5,6,7,8} | sort | diff - "$WORLD/found"
 }
+
+@test "a clean that is killed leaves whole packages or none" {
+    for i in 1 2 3 4 5 6; do
+        create "env$i" app tool python
+        run_envm env remove -n "env$i"
+        timeout -s KILL "0.0$i" "$ENVM" clean -q --all >/dev/null 2>&1 || true
+        run_envm verify --cache
+        expect_status 0
+    done
+    run_envm clean --all
+    expect_status 0
+    [ -z "$(find "$ENVM_CACHE/tmp" -mindepth 1)" ]
+    [ -z "$(find "$ENVM_CACHE/pkgs" -type f ! -name lock)" ]
+}
