@@ -75,7 +75,7 @@ struct envm_create_options {
     bool force;               /* replace an existing environment */
     bool sync;                /* the environment exists (default: the active one): change it
                                  unless its packages and variables are what is asked for */
-    const char *on_clobber;   /* with sync: "refuse" (NULL) or "warn": conflicts over paths are
+    const char *on_clobber;   /* "refuse" (NULL) or "warn": conflicts over paths are
                                  decided */
     bool override_frozen;     /* with sync: change it although it is frozen (CEP 22) */
     bool dry_run;             /* solve only */

@@ -88,19 +88,6 @@ struct staging {
     struct envm_package_job *job;
 };
 
-/* The descriptor was given up while others were planned; the cache may have changed meanwhile. */
-static enum envm_code open_again(struct staging *staging, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_store_entry) struct envm_store_entry again = ENVM_STORE_ENTRY_EMPTY;
-    struct envm_package_job *job = staging->job;
-
-    if (job->entry.dirfd >= 0)
-        return ENVM_OK;
-    ENVM_TRY(envm_store_get(staging->stage->change->store, job->record, &again, err));
-    job->entry.dirfd = ENVM_TAKE(again.dirfd, -1);
-    return ENVM_OK;
-}
-
 static enum envm_code make_folders(struct staging *staging, struct envm_error *err)
 {
     struct envm_package_job *job = staging->job;
@@ -145,7 +132,7 @@ static enum envm_code stage_package(struct staging *staging, struct envm_error *
     struct envm_package_job *job = staging->job;
 
     ENVM_TRY(envm_transaction_check_cancelled(staging->stage->plan, err));
-    ENVM_TRY(open_again(staging, err));
+    ENVM_TRY(envm_package_job_open(job, err));
     ENVM_TRY(make_folders(staging, err));
     ENVM_TRY(envm_package_job_link(job, &staging->stage->place, err));
     for (size_t i = 0; staging->stage->plan->verify && i < job->plan.count; i++)

@@ -77,6 +77,48 @@ static enum envm_code install_package(void *argument, struct envm_error *err)
     return ENVM_OK;
 }
 
+/* With ENVM_CLOBBER_LAST all packages have to be known before the first is linked. */
+static enum envm_code plan_package(void *argument, struct envm_error *err)
+{
+    struct envm_package_job *job = argument;
+
+    ENVM_TRY(envm_package_job_plan(job, err));
+    envm_close_fd(&job->entry.dirfd);
+    return ENVM_OK;
+}
+
+static enum envm_code link_planned(void *argument, struct envm_error *err)
+{
+    struct envm_package_job *job = *(struct envm_package_job **)argument;
+    struct creation *creation = job->pool->user;
+    enum envm_code code = envm_transaction_check_cancelled(creation->plan, err);
+
+    if (code == ENVM_OK)
+        code = envm_package_job_open(job, err);
+    if (code == ENVM_OK)
+        code = envm_package_job_link(job, &creation->link_place, err);
+    if (code != ENVM_OK)
+        return code == ENVM_INTERRUPTED
+                   ? code
+                   : envm_wrap(err, code, "installing %.*s",
+                               ENVM_STR_ARGS(envm_package_record_stem(&job->arena, job->record)));
+    envm_package_job_report_linked(job);
+    return ENVM_OK;
+}
+
+static enum envm_code link_in_order(struct creation *creation, struct envm_error *err)
+{
+    size_t count = creation->plan->package_count;
+
+    for (size_t i = 0; i < count; i++)
+        ENVM_TRY(envm_path_registry_claim(&creation->registry, i, &creation->jobs[i].plan, err));
+    if (creation->registry.conflicts.count > 0)
+        return ENVM_OK; /* a folder and a file: reported with the others */
+    envm_path_registry_settle(&creation->registry, NULL, NULL);
+    return envm_workers_each(creation->plan->threads, link_planned, creation->order,
+                             sizeof(*creation->order), count, err);
+}
+
 static int compare_job_names(const void *a, const void *b)
 {
     const struct envm_package_job *const *left = a;
@@ -95,6 +137,7 @@ static enum envm_code report_clobbers(struct creation *creation, struct envm_err
     ENVM_CLEANUP(envm_heap) envm_str *stems = envm_alloc_zero(count + 1, sizeof(envm_str));
 
     envm_path_registry_init(&registry, -1);
+    registry.policy = creation->plan->clobber;
     for (size_t i = 0; i < count; i++)
         order[i] = &creation->jobs[i];
     qsort(order, count, sizeof(struct envm_package_job *), compare_job_names);
@@ -177,6 +220,8 @@ static enum envm_code build(struct creation *creation, struct envm_error *err)
     envm_sink_progress(plan->sink, &event);
     ENVM_TRY(check_space(creation, err));
     ENVM_TRY(envm_package_pool_run(&creation->pool, creation->order, plan->package_count, err));
+    if (plan->clobber == ENVM_CLOBBER_LAST)
+        ENVM_TRY(link_in_order(creation, err));
     if (creation->registry.conflicts.count > 0)
         return report_clobbers(creation, err);
     envm_transaction_collect(creation->arena, plan, creation->order, NULL, &creation->result);
@@ -190,7 +235,9 @@ static enum envm_code prepare(struct creation *creation, struct envm_store *stor
 
     envm_path_registry_init(&creation->registry, -1);
     ENVM_TRY(envm_package_pool_init(&creation->pool, creation->plan, store, creation->arena, err));
-    creation->pool.work = install_package;
+    creation->pool.work =
+        creation->plan->clobber == ENVM_CLOBBER_LAST ? plan_package : install_package;
+    creation->registry.policy = creation->plan->clobber;
     creation->pool.user = creation;
     creation->pool.total = count;
     creation->order = envm_alloc_zero(count + 1, sizeof(struct envm_package_job *));

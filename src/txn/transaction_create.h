@@ -13,7 +13,7 @@ struct envm_create_target {
     bool replace;    /* --force: an existing environment there is moved away and removed after */
 };
 
-/* Makes the environment of the plan. plan->clobber must be ENVM_CLOBBER_REFUSE. */
+/* Makes the environment of the plan. */
 enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_store *store,
                                        const struct envm_create_target *place,
                                        const struct envm_transaction_plan *plan,

@@ -25,6 +25,17 @@ enum envm_code envm_package_job_plan(struct envm_package_job *job, struct envm_e
     return envm_link_plan_make(&job->arena, &request, &job->plan, err);
 }
 
+enum envm_code envm_package_job_open(struct envm_package_job *job, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_store_entry) struct envm_store_entry again = ENVM_STORE_ENTRY_EMPTY;
+
+    if (job->entry.dirfd >= 0)
+        return ENVM_OK;
+    ENVM_TRY(envm_store_get(job->pool->store, job->record, &again, err));
+    job->entry.dirfd = ENVM_TAKE(again.dirfd, -1);
+    return ENVM_OK;
+}
+
 /* --- record ------------------------------------------------------------------------------- */
 
 /* Where the cache has the package, for people and other tools that read the record. */

@@ -19,6 +19,10 @@ struct envm_link_place {
 /* Fills job->plan. */
 enum envm_code envm_package_job_plan(struct envm_package_job *job, struct envm_error *err);
 
+/* Opens the cached package again when its descriptor was given up; the cache may have changed
+ * meanwhile, so that it is fetched once more. */
+enum envm_code envm_package_job_open(struct envm_package_job *job, struct envm_error *err);
+
 /* Makes every file of the plan that is neither shared nor lost; their directories exist. Writes
  * conda-meta/STEM.json, fills job->digest, and closes the descriptor of the entry. ENVM_IO when the
  * disk has no room for it. */

@@ -21,7 +21,7 @@ enum envm_durability {
 enum envm_clobber_policy {
     ENVM_CLOBBER_REFUSE, /* ENVM_CLOBBER, before anything is changed */
     ENVM_CLOBBER_LAST, /* the file of the package that comes last in the plan is taken; the others'
-                          records say that they lost it, so that it can come back. Changes only */
+                          records say that they lost it, so that it can come back */
 };
 
 struct envm_transaction_package {

@@ -66,12 +66,17 @@ static enum envm_code carry_out(struct envm_arena *arena, int prefix_fd,
                                 struct envm_saved_files *ret_saved, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int staged_fd = -1;
+    enum envm_fs_kind staged = ENVM_FS_ABSENT;
     struct envm_journal_place place = {
         .prefix_fd = prefix_fd, .sync = durability != ENVM_DURABILITY_NONE, .sink = sink};
 
-    ENVM_TRY(envm_fs_open_dir(dirs->change_fd, ENVM_RELPATH(ENVM_CHANGE_NEW), &staged_fd, err));
-    place.staged_fd = staged_fd;
-    ENVM_TRY(envm_journal_apply(arena, journal, &place, ret_saved, err));
+    ENVM_TRY(envm_fs_stat(dirs->change_fd, ENVM_RELPATH(ENVM_CHANGE_NEW), &staged, NULL, err));
+    /* Removed only when all is done: a file system may remember that, but not the journal's end. */
+    if (staged == ENVM_FS_DIRECTORY) {
+        ENVM_TRY(envm_fs_open_dir(dirs->change_fd, ENVM_RELPATH(ENVM_CHANGE_NEW), &staged_fd, err));
+        place.staged_fd = staged_fd;
+        ENVM_TRY(envm_journal_apply(arena, journal, &place, ret_saved, err));
+    }
     if (durability != ENVM_DURABILITY_NONE)
         ENVM_TRY(envm_fs_sync_all(prefix_fd, "the environment", err));
     return envm_fs_rename(dirs->change_fd, ENVM_RELPATH(ENVM_CHANGE_COMMITTED), dirs->change_fd,

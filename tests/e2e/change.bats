@@ -150,3 +150,27 @@ time.sleep(4)' >held 3>&- &
     cat env/conda-meta/history
     [ ! -e env/.envm/txn ]
 }
+
+@test "two packages want one path: refused with both names, decided on request, given back" {
+    make_channel "$WORLD/rivals" <<'JSON'
+[
+ {"name": "first", "version": "1.0", "subdir": "linux-64", "files": {"bin/x": "of first\n", "share/first": "1"}},
+ {"name": "second", "version": "1.0", "subdir": "linux-64", "depends": ["first"], "files": {"bin/x": "of second\n"}}
+]
+JSON
+    from=(-c "file://$WORLD/rivals" --override-channels)
+    run_envm create -p two "${from[@]}" second
+    expect_status 11
+    expect_error "'bin/x' comes from both first-1.0-0 and second-1.0-0"
+    [ ! -e two ]
+    run_envm create -p two "${from[@]}" --clobber warn first second
+    expect_status 0
+    [ "$(cat two/bin/x)" = "of second" ]
+    run_envm verify -p two
+    expect_status 0
+    run_envm remove -p two second
+    expect_status 0
+    [ "$(cat two/bin/x)" = "of first" ]
+    run_envm verify -p two
+    expect_status 0
+}

@@ -33,6 +33,12 @@ def _plain_history(path):
         return re.sub(r"(?m)^==> .* <==$", "==> DATE <==", file.read())
 
 
+def _plain_lock(path):
+    """Which file of a channel was read depends on which could be read."""
+    with open(path, encoding="utf-8") as file:
+        return file.read().split("\nprovenance:")[0]
+
+
 def snapshot(prefix):
     """State of an environment: every path below it but what envm keeps in .envm; None: not there."""
     if not os.path.lexists(prefix):
@@ -53,6 +59,8 @@ def snapshot(prefix):
                 found[path] = ("folder",)
             elif path == "conda-meta/history":
                 found[path] = ("history", _plain_history(full))
+            elif path == "conda-meta/envm.lock":
+                found[path] = ("lock", _plain_lock(full))
             else:
                 # Owners may write or not as the file is linked or copied; executable is what counts.
                 found[path] = ("file", bool(info.st_mode & stat.S_IXUSR), _hash(full))

@@ -245,6 +245,7 @@ static void test_clobber(void **state)
     assert_int_equal(changed.steps.count, 2); /* lib is linked anew: it lost a file */
     scratch_holds(&f->dir, "envs/one/lib/lib.txt", "rival");
     assert_changed(f, "one");
+    assert_like_new(f);
     f->plan.clobber = ENVM_CLOBBER_REFUSE;
     SET("lib-1.0", "rival", "twin-a"); /* agreed to once */
     OK(change(f));

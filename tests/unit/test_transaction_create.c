@@ -258,13 +258,31 @@ static void test_unhashed_records(void **state)
     assert_true(f->result.records[1]->has_size);
 }
 
+/* The last one in the plan gets a contested path; a folder and a file are a conflict all the same.
+ */
+static void test_clobber(void **state)
+{
+    struct fixture *f = *state;
+
+    add(f, "rival");
+    add_good(f);
+    f->plan.clobber = ENVM_CLOBBER_LAST;
+    OK(create(f, "one"));
+    assert_sound(f);
+    scratch_holds(&f->dir, "envs/one/lib/shared.txt", "both packages have this");
+    run("grep -q '\"lost\"' '%s/envs/one/conda-meta/rival-1.0-0.json'", f->dir.path);
+    add(f, "rivaldir");
+    FAILS_WITH(ENVM_CLOBBER, "'lib/shared.txt'", create(f, "two"));
+    assert_int_equal(entries(f, "envs"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_create),           TEST(test_rebuild),          TEST(test_failures),
         TEST(test_existing),         TEST(test_refused_prefixes), TEST(test_sweep),
-        TEST(test_unhashed_records),
+        TEST(test_unhashed_records), TEST(test_clobber),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
