@@ -39,6 +39,18 @@ def _plain_lock(path):
         return file.read().split("\nprovenance:")[0]
 
 
+def _plain_record(path):
+    """Whether files could be linked or had to be copied is no difference."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        record = json.loads(text)
+        record.get("link", {}).pop("type", None)
+        return json.dumps(record, sort_keys=True)
+    except (ValueError, AttributeError):
+        return text
+
+
 def snapshot(prefix):
     """State of an environment: every path below it but what envm keeps in .envm; None: not there."""
     if not os.path.lexists(prefix):
@@ -59,6 +71,8 @@ def snapshot(prefix):
                 found[path] = ("folder",)
             elif path == "conda-meta/history":
                 found[path] = ("history", _plain_history(full))
+            elif folder.endswith("conda-meta") and name.endswith(".json"):
+                found[path] = ("record", _plain_record(full))
             elif path == "conda-meta/envm.lock":
                 found[path] = ("lock", _plain_lock(full))
             else:
