@@ -74,19 +74,26 @@ static bool is_rule_valid(const struct envm_solve_rule *rule, const struct envm_
            (rule->spec == ENVM_SOLVE_NONE || rule->spec < reach->spec_count);
 }
 
+/* The child lives and has no bug: then the system did not let it write to its pipe. */
+static enum envm_code fail_cut_off(struct envm_error *err)
+{
+    (void)envm_fail(err, ENVM_IO, "the solver's answer is cut off: it could not be written");
+    return envm_error_hint(err, ENVM_IO, "try again");
+}
+
 static enum envm_code read_answer(envm_str bytes, const struct envm_solve_reach *reach,
                                   struct envm_run_answer *answer, struct envm_error *err)
 {
     struct answer_head head;
 
     if (bytes.len < sizeof(head))
-        return envm_fail(err, ENVM_INTERNAL, "the solver's answer is cut off");
+        return fail_cut_off(err);
     memcpy(&head, bytes.ptr, sizeof(head));
     bytes = envm_str_skip(bytes, sizeof(head));
     size_t chosen_size = head.chosen_count * sizeof(uint32_t);
     size_t rules_size = head.rule_count * sizeof(struct envm_solve_rule);
     if (head.magic != ANSWER_MAGIC || bytes.len != chosen_size + rules_size)
-        return envm_fail(err, ENVM_INTERNAL, "the solver's answer is cut off");
+        return fail_cut_off(err);
     answer->solved = head.solved != 0;
     answer->candidates = head.candidates;
     answer->questions = head.questions;
