@@ -79,6 +79,26 @@ YAML
     [[ "$output" == *"app 1.0"* ]]
 }
 
+@test "what an extra brought stays while it is asked for, and goes with it" {
+    envm create -p env "${CHANNEL[@]}" 'app[extras=[test]]'
+    envm install -p env "${CHANNEL[@]}" torch --yes
+    [ "$(cat env/share/checker)" = 2 ]
+    [ -f env/share/torch ]
+    run_envm remove -p env app --yes
+    expect_status 0
+    [ ! -e env/share/checker ]
+    [ ! -e env/share/plugin ]
+    [ -f env/share/torch ]
+}
+
+@test "search shows extras and flags" {
+    run_envm search "${CHANNEL[@]}" torch=1 --json
+    expect_status 0
+    [ "$(json '[(p["version"], p["flags"]) for p in d["packages"]]')" = "[('1.0', ['cuda', 'blas:mkl'])]" ]
+    run_envm search "${CHANNEL[@]}" app --json
+    [ "$(json 'sorted(d["packages"][0]["extra_depends"])')" = "['docs', 'test']" ]
+}
+
 @test "flags choose a variant" {
     envm create -p any "${CHANNEL[@]}" torch
     [ "$(cat any/share/torch)" = cpu ]
