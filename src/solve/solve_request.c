@@ -326,6 +326,8 @@ static enum envm_code release_waiting(struct walk *walk, struct envm_error *err)
 
     if (walk->waiting.count == 0)
         return ENVM_OK;
+    /* a chain of conditions comes here once for each link */
+    ENVM_TRY(envm_solve_space_check(walk->space, err));
     can_hold = envm_alloc_zero(walk->space->conditions.count + 1, 1);
     ENVM_TRY(judge(walk, can_hold, err));
     for (size_t i = 0; i < walk->waiting.count; i++) {

@@ -39,17 +39,35 @@ static void push_target(const struct guarded *guarded, uint32_t target, envm_str
     envm_vec_push(guarded->terms, target);
 }
 
+/* Something of the system is no candidate: what it meets asks for nothing. */
+static enum envm_code is_met_by_system(struct envm_solve_space *space, uint32_t spec, bool *ret_met,
+                                       struct envm_error *err)
+{
+    uint32_t name = space->specs.items[spec].name;
+
+    *ret_met = false;
+    if (name == ENVM_SOLVE_NONE || !space->names.items[name].is_virtual)
+        return ENVM_OK;
+    ENVM_TRY(envm_solve_space_match(space, spec, err));
+    *ret_met = space->specs.items[spec].matches.count > 0;
+    return ENVM_OK;
+}
+
 /* `extra` is a condition that stands above the spec's own, or ENVM_SOLVE_NONE. */
 static enum envm_code add_guarded(struct envm_solve_space *space, uint32_t id, uint32_t extra,
                                   struct envm_id_vec *terms, struct envm_error *err)
 {
     const struct envm_match_spec *spec = space->specs.items[id].spec;
     uint32_t name = space->specs.items[id].name, when[2], condition = ENVM_CONDITION_TRUE;
+    bool is_met = false;
     struct guarded guarded = {.space = space, .spec = spec, .when = {when, 0}, .terms = terms};
 
     ENVM_TRY(envm_solve_condition(space, envm_match_spec_condition(spec),
                                   envm_match_spec_when(spec), &condition, err));
     if (condition == ENVM_CONDITION_FALSE)
+        return ENVM_OK;
+    ENVM_TRY(is_met_by_system(space, id, &is_met, err));
+    if (is_met)
         return ENVM_OK;
     if (extra != ENVM_SOLVE_NONE) {
         when[guarded.when.count++] = extra;

@@ -51,13 +51,14 @@ def condition_text(condition):
 class Need:
     """A dependency, constraint or request: what, and under which condition."""
 
-    def __init__(self, names, rich, extras=True):
-        self.spec = random_spec(names)
+    def __init__(self, names, rich, extras=True, system=False):
+        self.spec = random_spec(names + ["__v"] if rich and system else names)
         self.name = SPEC.fullmatch(self.spec)[1]
         self.condition = random_condition(names) if rich and random.random() < 0.35 else None
         self.extras = random.sample(EXTRAS, random.choice([1, 1, 2])) \
-            if rich and extras and random.random() < 0.2 else []
-        self.flags = random.sample(FLAGS, 1) if rich and random.random() < 0.1 else []
+            if rich and extras and random.random() < 0.2 and self.name != "__v" else []
+        self.flags = random.sample(FLAGS, 1) \
+            if rich and random.random() < 0.1 and self.name != "__v" else []
 
     def text(self):
         keys = []
@@ -116,10 +117,11 @@ class Case:
     def random_records(self, name):
         others = [other for other in self.names if other != name]
         return [(version, build,
-                 [Need(others, self.rich) for _ in range(random.choice([0, 1, 1, 2, 3]))],
-                 [Need(others, self.rich, False) for _ in range(random.choice([0, 0, 0, 1, 2]))],
+                 [Need(others, self.rich, True, True) for _ in range(random.choice([0, 1, 1, 2, 3]))],
+                 [Need(others, self.rich, False, True)
+                  for _ in range(random.choice([0, 0, 0, 1, 2]))],
                  random.choice([OLD, OLD, NEW]),
-                 {extra: [Need(others, self.rich) for _ in range(random.choice([0, 1, 2]))]
+                 {extra: [Need(others, self.rich, True, True) for _ in range(random.choice([0, 1, 2]))]
                   for extra in EXTRAS if self.rich and random.random() < 0.4},
                  [flag for flag in FLAGS if self.rich and random.random() < 0.5])
                 for version in range(1, random.randint(2, 4))
@@ -175,10 +177,11 @@ class Case:
             return False
         if not all(self.is_allowed(name, record) for name, record in chosen.items() if record):
             return False
-        if not all(chosen[need.name] and need.meets(chosen[need.name])
+        there = {**chosen, **SYSTEM}
+        if not all(there[need.name] and need.meets(there[need.name])
                    for need in self.active_needs(chosen)):
             return False
-        return all(not chosen[c.name] or c.meets(chosen[c.name]) for c in self.limits(chosen))
+        return all(not there[c.name] or c.meets(there[c.name]) for c in self.limits(chosen))
 
     def score(self, chosen):
         sign = 1 if self.resolution == "highest" else -1

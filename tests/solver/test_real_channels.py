@@ -50,6 +50,38 @@ UNSOLVABLE = [
 ]
 
 
+# with conditions put on half of all dependencies that python makes hold, the answer is the same
+CONDITIONAL = [["python", "numpy", "pandas", "matplotlib"], ["xarray", "dask", "netcdf4"]]
+
+
+def put_conditions(work):
+    """A copy of the harvest: every second dependency under a condition, and extras everywhere."""
+    for subdir in ("linux-64", "noarch"):
+        data = check_solution.read_json(work / HARVEST[0][1] / subdir / "repodata.json")
+        for section in ("packages", "packages.conda"):
+            for record in data.get(section, {}).values():
+                for i in range(1, len(record["depends"]), 2):
+                    name, *rest = record["depends"][i].split()
+                    keys = [f'{key}="{value}"' for key, value in zip(("version", "build"), rest)]
+                    keys.append('when="python>=3.8 and (__unix or libzlib)"')
+                    record["depends"][i] = f"{name}[{','.join(keys)}]"
+                record["extra_depends"] = {"test": ["pytest", 'hypothesis[when="python>=3.9"]']}
+        place = work / "conditional" / subdir
+        place.mkdir(parents=True)
+        (place / "repodata.json").write_text(json.dumps(data))
+
+
+def check_conditional(solver, work, specs):
+    answers = [set(subprocess.run(command(solver, work, channels, "strict", specs), text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout.split("\n"))
+               for channels in (HARVEST, [("conda-forge", "conditional")])]
+    print(" ".join(specs), "| under conditions")
+    if answers[0] == answers[1] and len(answers[0]) > 10:
+        return 0
+    print("  FAILED:", sorted(answers[0] ^ answers[1]))
+    return 1
+
+
 def unpack(data, work):
     """The channels with repodata.json for linux-64 and noarch."""
     for name in {directory for _, directory in HARVEST + OLD}:
@@ -108,6 +140,9 @@ def main():
             for fault in faults:
                 print("  FAILED:", fault)
             failures += bool(faults)
+        put_conditions(work)
+        for specs in CONDITIONAL:
+            failures += check_conditional(sys.argv[1], work, specs)
         for specs, expected in UNSOLVABLE:
             done = subprocess.run(command(sys.argv[1], work, HARVEST, "strict", specs), text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -116,7 +151,7 @@ def main():
             if done.returncode != 3 or any(text not in first for text in expected):
                 print("  FAILED: exit", done.returncode, done.stdout, done.stderr)
                 failures += 1
-    print(f"{len(SOLVABLE) + len(UNSOLVABLE)} requests, {failures} failures")
+    print(f"{len(SOLVABLE) + len(CONDITIONAL) + len(UNSOLVABLE)} requests, {failures} failures")
     return 1 if failures else 0
 
 
