@@ -68,7 +68,7 @@ void envm_buf_add_cstr(struct envm_buf *buf, const char *text)
     envm_buf_append(buf, text, strlen(text));
 }
 
-void envm_buf_add_byte(struct envm_buf *buf, char byte)
+void envm_buf_add_byte_slowly(struct envm_buf *buf, char byte)
 {
     envm_buf_append(buf, &byte, 1);
 }

@@ -43,7 +43,16 @@ void envm_buf_advance(struct envm_buf *buf, size_t written);
 void envm_buf_append(struct envm_buf *buf, const void *bytes, size_t len);
 void envm_buf_add_str(struct envm_buf *buf, envm_str s);
 void envm_buf_add_cstr(struct envm_buf *buf, const char *text);
-void envm_buf_add_byte(struct envm_buf *buf, char byte);
+void envm_buf_add_byte_slowly(struct envm_buf *buf, char byte);
+static inline void envm_buf_add_byte(struct envm_buf *buf, char byte)
+{
+    if (buf->overflowed || buf->len >= buf->limit || buf->len + 1 >= buf->capacity) {
+        envm_buf_add_byte_slowly(buf, byte);
+        return;
+    }
+    buf->ptr[buf->len++] = byte;
+    buf->ptr[buf->len] = '\0';
+}
 void envm_buf_add_repeat(struct envm_buf *buf, char byte, size_t count);
 void envm_buf_printf(struct envm_buf *buf, const char *format, ...) ENVM_PRINTF(2, 3);
 

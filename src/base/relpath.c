@@ -16,9 +16,15 @@ static const char *component_fault(envm_str component)
     if (envm_str_equal_c(component, ".") || envm_str_equal_c(component, ".."))
         return "\".\" or \"..\" component";
     while (component.len > 0) {
+        char c = component.ptr[0];
         uint32_t code_point = 0;
-        size_t length = envm_utf8_decode(component, &code_point);
+        size_t length;
 
+        if (c >= ' ' && c < 0x7f && c != '/') {
+            component = (envm_str){component.ptr + 1, component.len - 1};
+            continue;
+        }
+        length = envm_utf8_decode(component, &code_point);
         if (length == 0)
             return "not valid UTF-8";
         if (envm_utf8_is_control(code_point))

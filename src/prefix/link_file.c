@@ -9,6 +9,7 @@
 #include "codec/digest.h"
 #include "sys/fs.h"
 
+#define READ_MAX ((size_t)256 * 1024)
 #define OUT_BUFFER ((size_t)256 * 1024)
 
 /* The directory that was used last: paths come sorted, so most files find theirs open. */
@@ -22,6 +23,7 @@ struct linker {
     struct envm_arena *arena;
     const struct envm_link_context *context;
     struct open_parent from, to;
+    struct envm_buf small; /* the bytes of a small file */
     bool hardlinked;
 };
 
@@ -29,6 +31,7 @@ static void linker_release(struct linker *linker)
 {
     envm_close_fd(&linker->from.fd);
     envm_close_fd(&linker->to.fd);
+    envm_buf_release(&linker->small);
 }
 ENVM_DEFINE_CLEANUP(linker, struct linker, linker_release)
 
@@ -141,6 +144,19 @@ static enum envm_code write_replaced(struct linker *linker, struct envm_link_ite
     return ENVM_OK;
 }
 
+/* To unmap is to interrupt the other processors. */
+static enum envm_code copy_small(struct linker *linker, struct envm_link_item *item, int fd,
+                                 int to_fd, struct envm_error *err)
+{
+    bool end = false;
+
+    linker->small.limit = READ_MAX + 1;
+    envm_buf_clear(&linker->small);
+    ENVM_TRY(
+        envm_fs_read_part(fd, item->source->path.s.ptr, READ_MAX + 1, &linker->small, &end, err));
+    return write_replaced(linker, item, envm_buf_str(&linker->small), to_fd, err);
+}
+
 static enum envm_code copy_replaced(struct linker *linker, struct envm_link_item *item, int from_fd,
                                     int to_fd, struct envm_error *err)
 {
@@ -150,6 +166,8 @@ static enum envm_code copy_replaced(struct linker *linker, struct envm_link_item
     enum envm_code code;
 
     ENVM_TRY(envm_fs_open_read(from_fd, leaf_of(item->source->path), &fd, err));
+    if (item->source->size <= READ_MAX)
+        return copy_small(linker, item, fd, to_fd, err);
     ENVM_TRY(envm_fs_map(fd, name, &bytes, err));
     code = write_replaced(linker, item, bytes, to_fd, err);
     envm_fs_unmap(bytes);
@@ -170,9 +188,10 @@ static enum envm_code link_plain(struct linker *linker, struct envm_link_item *i
         return ENVM_OK;
     if (item->copy && wanted != ENVM_LINK_COPY)
         wanted = ENVM_LINK_REFLINK;
-    ENVM_TRY(envm_fs_clone(from_fd, leaf_of(item->source->path), to_fd, leaf_of(target->path),
-                           target->executable ? context->exec_mode : context->plain_mode, wanted,
-                           &used, err));
+    /* The store has looked at each file of the entry when it found it. */
+    ENVM_TRY(envm_fs_clone_checked(
+        from_fd, leaf_of(item->source->path), to_fd, leaf_of(target->path),
+        target->executable ? context->exec_mode : context->plain_mode, wanted, &used, err));
     linker->hardlinked = linker->hardlinked || used == ENVM_LINK_HARD;
     return ENVM_OK;
 }

@@ -100,15 +100,26 @@ static bool is_usable(struct envm_arena *arena, const struct envm_replace_reques
                 trailing_zeros(encode(arena, request->placeholder, encoding)));
 }
 
+/* In ASCII no two characters make a zero unit, and all strings end alike. */
+static bool is_ascii(envm_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] <= 0)
+            return false;
+    return true;
+}
+
 static void make_forms(struct envm_arena *arena, const struct envm_replace_request *request,
                        struct forms *placeholder, struct forms *prefix)
 {
+    bool plain = is_ascii(request->prefix) && is_ascii(request->placeholder);
+
     for (int i = 0; i < ENVM_ENCODING_COUNT; i++) {
         enum envm_text_encoding encoding = (enum envm_text_encoding)i;
 
         placeholder->item[i] = (envm_str){0};
         prefix->item[i] = (envm_str){0};
-        if (!is_usable(arena, request, encoding))
+        if (!plain && !is_usable(arena, request, encoding))
             continue;
         placeholder->item[i] = encode(arena, request->placeholder, encoding);
         prefix->item[i] = encode(arena, request->prefix, encoding);

@@ -2,6 +2,7 @@
 #include "prefix/tree_digest.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "codec/digest.h"
 
 #define LEVELS_MAX 64 /* one per bit of a count */
@@ -16,8 +17,8 @@ struct envm_sha256 envm_tree_leaf_hash(const struct envm_tree_leaf *leaf)
 {
     static const char type_letters[] = {
         [ENVM_PATH_FILE] = 'f', [ENVM_PATH_SYMLINK] = 'l', [ENVM_PATH_DIRECTORY] = 'd'};
-    ENVM_CLEANUP(envm_hasher) struct envm_hasher hasher;
-    struct envm_sha256 digest = {0};
+    ENVM_CLEANUP(envm_buf) struct envm_buf bytes = envm_buf_text();
+    struct envm_sha256 digest;
     uint8_t head[7] = {0};
     uint8_t size[8] = {0};
     bool is_file = leaf->type == ENVM_PATH_FILE;
@@ -28,15 +29,15 @@ struct envm_sha256 envm_tree_leaf_hash(const struct envm_tree_leaf *leaf)
     put_big_endian(head + 3, leaf->path.len, 4);
     put_big_endian(size, is_file ? leaf->size : is_link ? leaf->link_target.len : 0, 8);
 
-    envm_hasher_init(&hasher, false);
-    envm_hasher_update(&hasher, head, sizeof(head));
-    envm_hasher_update(&hasher, leaf->path.ptr, leaf->path.len);
-    envm_hasher_update(&hasher, size, sizeof(size));
+    envm_buf_append(&bytes, head, sizeof(head));
+    envm_buf_add_str(&bytes, leaf->path);
+    envm_buf_append(&bytes, size, sizeof(size));
     if (is_file)
-        envm_hasher_update(&hasher, leaf->sha256.bytes, sizeof(leaf->sha256.bytes));
+        envm_buf_append(&bytes, leaf->sha256.bytes, sizeof(leaf->sha256.bytes));
     else if (is_link)
-        envm_hasher_update(&hasher, leaf->link_target.ptr, leaf->link_target.len);
-    envm_hasher_final(&hasher, &digest, NULL);
+        envm_buf_add_str(&bytes, leaf->link_target);
+    digest = envm_sha256_of(envm_buf_str(&bytes));
+    digest.known = digest.known && !bytes.overflowed;
     return digest;
 }
 

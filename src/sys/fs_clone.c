@@ -17,6 +17,7 @@
 struct ends {
     struct envm_beneath_place from;
     struct envm_beneath_place to;
+    bool is_checked; /* `from` is a regular file */
 };
 
 /* "This way does not work here", as opposed to "this failed". */
@@ -31,9 +32,10 @@ static int hardlink(const struct ends *ends)
     struct stat status;
 
     /* linkat would link a symbolic link or a device just as well. */
-    if (fstatat(ends->from.dirfd, ends->from.leaf, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    if (!ends->is_checked &&
+        fstatat(ends->from.dirfd, ends->from.leaf, &status, AT_SYMLINK_NOFOLLOW) != 0)
         return -errno;
-    if (!S_ISREG(status.st_mode))
+    if (!ends->is_checked && !S_ISREG(status.st_mode))
         return -ELOOP;
     if (linkat(ends->from.dirfd, ends->from.leaf, ends->to.dirfd, ends->to.leaf, 0) != 0)
         return -errno;
@@ -147,24 +149,43 @@ static int clone_between(const struct ends *ends, mode_t mode, enum envm_link_mo
     return copy(ends, mode, wanted == ENVM_LINK_AUTO || wanted == ENVM_LINK_REFLINK, ret_used);
 }
 
-enum envm_code envm_fs_clone(int from_dirfd, struct envm_relpath from, int to_dirfd,
-                             struct envm_relpath to, mode_t mode, enum envm_link_mode wanted,
-                             enum envm_link_mode *ret_used, struct envm_error *err)
+static enum envm_code clone(struct ends *ends, int from_dirfd, struct envm_relpath from,
+                            int to_dirfd, struct envm_relpath to, mode_t mode,
+                            enum envm_link_mode wanted, enum envm_link_mode *ret_used,
+                            struct envm_error *err)
 {
-    struct ends ends = {.from.owned = -1, .to.owned = -1};
     enum envm_link_mode used = wanted;
-    int status = envm_beneath_place_open(from_dirfd, from, &ends.from);
+    int status = envm_beneath_place_open(from_dirfd, from, &ends->from);
 
     if (status < 0)
         return envm_fs_fail_below(err, -status, "opening", from.s);
-    status = envm_beneath_place_open(to_dirfd, to, &ends.to);
+    status = envm_beneath_place_open(to_dirfd, to, &ends->to);
     if (status == 0)
-        status = clone_between(&ends, mode, wanted, &used);
-    envm_beneath_place_close(&ends.from);
-    envm_beneath_place_close(&ends.to);
+        status = clone_between(ends, mode, wanted, &used);
+    envm_beneath_place_close(&ends->from);
+    envm_beneath_place_close(&ends->to);
     if (status < 0)
         return envm_fs_fail_below(err, -status, "linking", to.s);
     if (ret_used)
         *ret_used = used;
     return ENVM_OK;
+}
+
+enum envm_code envm_fs_clone(int from_dirfd, struct envm_relpath from, int to_dirfd,
+                             struct envm_relpath to, mode_t mode, enum envm_link_mode wanted,
+                             enum envm_link_mode *ret_used, struct envm_error *err)
+{
+    struct ends ends = {.from.owned = -1, .to.owned = -1};
+
+    return clone(&ends, from_dirfd, from, to_dirfd, to, mode, wanted, ret_used, err);
+}
+
+enum envm_code envm_fs_clone_checked(int from_dirfd, struct envm_relpath from, int to_dirfd,
+                                     struct envm_relpath to, mode_t mode,
+                                     enum envm_link_mode wanted, enum envm_link_mode *ret_used,
+                                     struct envm_error *err)
+{
+    struct ends ends = {.from.owned = -1, .to.owned = -1, .is_checked = true};
+
+    return clone(&ends, from_dirfd, from, to_dirfd, to, mode, wanted, ret_used, err);
 }

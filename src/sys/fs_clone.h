@@ -20,5 +20,11 @@ enum envm_link_mode {
 enum envm_code envm_fs_clone(int from_dirfd, struct envm_relpath from, int to_dirfd,
                              struct envm_relpath to, mode_t mode, enum envm_link_mode wanted,
                              enum envm_link_mode *ret_used, struct envm_error *err);
+/* The same for a file that was a regular one when it was looked at a moment ago: saves a system
+ * call for each file, 3 % of making an environment. */
+enum envm_code envm_fs_clone_checked(int from_dirfd, struct envm_relpath from, int to_dirfd,
+                                     struct envm_relpath to, mode_t mode,
+                                     enum envm_link_mode wanted, enum envm_link_mode *ret_used,
+                                     struct envm_error *err);
 
 #endif

@@ -40,6 +40,7 @@ class Bench:
         self.scratch = scratch
         self.log = os.path.join(scratch, "log")
         self.results = []
+        self.made = 0
         self.tables = {}
         self.world = {}
         self.env = {name: value for name, value in os.environ.items()
@@ -58,10 +59,11 @@ class Bench:
     def other(self, *argv, allow=(0,)):
         return self.starter.run(list(argv), self.env, self.log, allow)
 
-    def drop(self, *names):
-        for name in names:
-            if os.path.lexists(self.path(name)):
-                subprocess.run(["rm", "-rf", self.path(name)], check=True)
+    def fresh(self, name):
+        """A new name at each call. Nothing is removed before the end: for minutes ext4 avoids the inodes of files that
+        were deleted, and looks for others at length whenever a file is made."""
+        self.made += 1
+        return f"{name}-{self.made}"
 
     def once(self, name, make):
         """What `make` returns, made at the first use."""
@@ -80,14 +82,16 @@ class Bench:
         self.results.append(result)
         print(line(result), flush=True)
 
-    def peer(self, case, prepare=lambda: None, **fill):
+    def peer(self, case, new_root=False, **fill):
         for name, commands in self.peers.items():
             if case not in commands:
                 continue
-            argv = [part for word in commands[case].split() for part in (fill["specs"] if word == "{specs}" else [word.format(**fill)])]
             runs = []
-            for _ in range(self.count):
-                prepare()
+            for turn in range(self.count):
+                if new_root or turn == 0:
+                    self.env["MAMBA_ROOT_PREFIX"] = self.path(self.fresh("peer"))
+                words = fill | {"prefix": self.path(self.fresh("made"))}
+                argv = [part for word in commands[case].split() for part in (fill["specs"] if word == "{specs}" else [word.format(**words)])]
                 runs.append(self.other(*argv))
             print(f"     {name:43} {show(measure.median(runs), 's'):>10}  {measure.median(runs, 'cpu'):7.2f} s CPU "
                   f"{max(run.peak for run in runs) / 1024:7.0f} MiB", flush=True)
@@ -156,10 +160,9 @@ class Bench:
         channel, size = self.repodata(self.sizes()[1])
         runs = []
         for _ in range(self.count):
-            self.drop("cache-p1")
-            runs.append(self.solve(channel, cache="cache-p1"))
+            runs.append(self.solve(channel, cache=self.fresh("cache-p1")))
         self.report("P1", f"first solve, {self.sizes()[1]} records, {size >> 20} MB", runs, 0.8, "0.8 s, 450 MiB")
-        self.peer("P1", lambda: self.drop("peer"), channel=channel, specs=self.specs())
+        self.peer("P1", new_root=True, channel=channel, specs=self.specs())
 
     def P2(self):
         channel, _ = self.repodata(self.sizes()[1])
@@ -175,17 +178,14 @@ class Bench:
         kept = self.environment()
 
         def create(durability):
-            self.drop("made")
-            return self.run("create", "-p", self.path("made"), "-f", lock, ENVM_DURABILITY=durability)
+            return self.run("create", "-p", self.path(self.fresh("made")), "-f", lock, ENVM_DURABILITY=durability)
 
         def copy():
-            self.drop("copied")
-            return self.other("cp", "-al", kept, self.path("copied"))
+            return self.other("cp", "-al", kept, self.path(self.fresh("copied")))
         runs, copies, synced = measure.interleave(self.count, lambda: create("none"), copy, lambda: create("batch"))
         self.report("P3", "create from a lock, packages cached", runs, measure.median(copies), "1.0 x cp -al", against=copies,
                     note=f"with the barrier {show(measure.median(synced), 's')}")
-        self.peer("P3", lambda: self.drop("made"), prefix=self.path("made"), explicit=self.explicit(lock))
-        self.drop("made", "copied")
+        self.peer("P3", explicit=self.explicit(lock))
 
     def unpack_baseline(self, channel):
         """The packages' inner tar files, for zstd and tar."""
@@ -208,18 +208,15 @@ class Bench:
         inner = self.unpack_baseline(channel)
 
         def create():
-            self.drop("made", "cache-p4")
-            return self.run("create", "-p", self.path("made"), "-f", lock, cache="cache-p4")
+            return self.run("create", "-p", self.path(self.fresh("made")), "-f", lock, cache=self.fresh("cache-p4"))
 
         def unpack():
-            self.drop("unpacked")
             return self.other("sh", "-c", 'cd "$1" && ls | xargs -P "$(nproc)" -I{} sh -c '
-                              '\'mkdir -p "$2/$1" && zstd -dcq "$1" | tar -x -C "$2/$1"\' sh {} "$2"', "sh", inner, self.path("unpacked"))
+                              '\'mkdir -p "$2/$1" && zstd -dcq "$1" | tar -x -C "$2/$1"\' sh {} "$2"', "sh", inner, self.path(self.fresh("unpacked")))
         runs, others = measure.interleave(self.count, create, unpack)
         self.report("P4", "the same, cache empty, file:// channel", runs, measure.median(others) * 0.7, "0.7 x zstd -d | tar -x",
                     against=others, allowed=0.7)
-        self.peer("P4", lambda: self.drop("made", "peer"), prefix=self.path("made"), explicit=self.explicit(lock))
-        self.drop("made", "unpacked", "cache-p4")
+        self.peer("P4", new_root=True, explicit=self.explicit(lock))
 
     def P5(self):
         _, lock = self.packages()
@@ -282,13 +279,12 @@ class Bench:
             urls = sorted({word for word in text.split() if word.startswith(url) and word.endswith(".conda")})
 
             def create():
-                self.drop("blobs", "cache-p11")
-                return self.run("create", "-p", self.path("blobs"), "-f", self.path("blobs.lock"), cache="cache-p11")
+                return self.run("create", "-p", self.path(self.fresh("blobs")), "-f", self.path("blobs.lock"), cache=self.fresh("cache-p11"))
 
             def curl():
-                self.drop("fetched")
-                os.makedirs(self.path("fetched"))
-                outputs = [word for address in urls for word in ("-o", self.path("fetched", os.path.basename(address)), address)]
+                folder = self.path(self.fresh("fetched"))
+                os.makedirs(folder)
+                outputs = [word for address in urls for word in ("-o", os.path.join(folder, os.path.basename(address)), address)]
                 return self.other("curl", "-sS", "-Z", "--parallel-max", "8", *outputs)
             runs, others = measure.interleave(self.count, create, curl)
             self.report("P11", f"{count} downloads of {size >> 10} KiB, 50 ms latency", runs, measure.median(others) * 1.2, "1.2 x curl -Z",
@@ -313,18 +309,14 @@ class Bench:
         rows = []
         for count, files, size in ((5, 100, 1 << 20), (10, 400, 4 << 20)) if self.quick else (
                 (11, 1000, 18 << 20), (110, 10400, 180 << 20), (300, 100000, 400 << 20)):
-            channel, lock = self.packages(count, files, size)
+            _, lock = self.packages(count, files, size)
             cold, warm = [], []
             for _ in range(min(self.count, 3)):
-                self.drop("made", "cache-table")
-                cold.append(self.run("create", "-p", self.path("made"), "-f", lock, cache="cache-table"))
-                self.drop("made")
-                warm.append(self.run("create", "-p", self.path("made"), "-f", lock, cache="cache-table"))
+                cache = self.fresh("cache-table")
+                cold.append(self.run("create", "-p", self.path(self.fresh("made")), "-f", lock, cache=cache))
+                warm.append(self.run("create", "-p", self.path(self.fresh("made")), "-f", lock, cache=cache))
             rows.append({"files": files, "packages": count + 2, "mb": size >> 20, "cold_s": measure.median(cold), "warm_s": measure.median(warm),
                          "warm_cpu_s": measure.median(warm, "cpu"), "peak_mib": max(run.peak for run in cold + warm) / 1024})
-            if files != 10400:
-                self.drop(os.path.basename(channel))
-        self.drop("made", "cache-table")
         self.tables["install over files"] = rows
 
 

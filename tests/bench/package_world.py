@@ -25,8 +25,9 @@ class Filler:
 
     def bytes(self, size, is_text):
         pool = self.text if is_text else self.code
-        at = self.chance.randrange(len(pool))
-        return (pool[at:] + pool * (size // len(pool) + 1))[:size]
+        at = self.chance.randrange(max(1, len(pool) - size))
+        found = pool[at:at + size]
+        return found if len(found) == size else (pool * (size // len(pool) + 1))[:size]
 
 
 def _sizes(chance, count, total):
@@ -50,15 +51,16 @@ def make(folder, packages, files, size):
         mine = sizes[number * files // packages:(number + 1) * files // packages]
         is_python = number % 3 == 0
         content = {}
+        parts = max(1, len(mine) // 30)  # ten files to a directory, as in real packages
         for index, length in enumerate(mine):
             is_text = chance.random() < 0.8 if length < 100000 else False
             data = filler.bytes(length, is_text)
             if is_python:
-                path = f"site-packages/pkg{number}/part{index % 7}/module{index}.py"
+                path = f"site-packages/pkg{number}/part{index // 10}/module{index}.py"
             elif index % 40 == 0:
                 path = f"bin/tool{number}-{index}"
             else:
-                path = f"{('lib', 'include', 'share')[index % 3]}/pkg{number}/part{index % 11}/file{index}"
+                path = f"{('lib', 'include', 'share')[index % 3]}/pkg{number}/part{index % parts}/file{index}"
             value = {"bytes": data}
             if not is_python and index % 50 == 7:
                 value = {"text": "prefix=@PREFIX@\n" + filler.bytes(min(length, 20000), True).decode()}
