@@ -8,6 +8,17 @@
 
 #include <unistd.h>
 
+/* For a large local array of which a counted part is used: hardened builds zero all of every local
+ * variable. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define ENVM_UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#if !defined(ENVM_UNINITIALIZED)
+#define ENVM_UNINITIALIZED
+#endif
+
 /* Defines the handler that ENVM_CLEANUP(name) calls: `release(&value)` at the end of the scope. */
 #define ENVM_DEFINE_CLEANUP(name, type, release)                                                   \
     static inline __attribute__((unused)) void envm_cleanup_##name(type *value)                    \

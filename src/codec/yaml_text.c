@@ -46,6 +46,23 @@ static bool step(struct walk *w)
     return w->len > 0;
 }
 
+/* From a plain character to the last one of a run of them: half of the time of a walk. */
+static void skip_plain(struct walk *w)
+{
+    size_t count = 0;
+
+    if (w->len != 1 || w->c < ' ' || w->c > '~')
+        return;
+    while (count + 1 < w->rest.len && w->rest.ptr[count + 1] >= ' ' &&
+           w->rest.ptr[count + 1] <= '~')
+        count++;
+    w->rest = envm_str_skip(w->rest, count);
+    w->index += count;
+    w->column += (unsigned)count;
+    w->at_line_start = w->at_line_start && count == 0;
+    w->c = (unsigned char)w->rest.ptr[0];
+}
+
 static struct walk begin(envm_str text)
 {
     return (struct walk){.rest = text, .line = 1, .column = 1, .after_break = true};
@@ -106,6 +123,7 @@ enum envm_code envm_yaml_check_text(envm_str text, const char *file, struct envm
             envm_fail(err, ENVM_MALFORMED, "the character U+%04X is not allowed", (unsigned)w.c);
             return envm_error_where(err, ENVM_MALFORMED, "%s:%u:%u", file, w.line, w.column);
         }
+        skip_plain(&w);
     }
     if (w.rest.len)
         return refuse(err, file, w.line, w.column, "invalid UTF-8");

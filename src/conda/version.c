@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conda/version.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/utf8.h"
 
@@ -223,7 +224,7 @@ static const char *parse_parts(struct parser *parser, struct part *ret_main, str
 enum envm_code envm_version_parse(struct envm_arena *arena, envm_str text,
                                   const struct envm_version **ret_version, struct envm_error *err)
 {
-    struct parser parser;
+    ENVM_UNINITIALIZED struct parser parser; /* to zero its 20 KB was a quarter of a solve */
     struct envm_version *version;
     const struct segment *segments;
     struct part main_part = {0}, local = {0};

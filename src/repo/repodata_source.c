@@ -12,22 +12,37 @@ static enum envm_code damaged(struct envm_image_source *source, struct envm_erro
     return envm_error_hint(err, ENVM_DAMAGED, "run the command again: the index is then made anew");
 }
 
-/* The two texts that are not stored: file name and URL, in one piece. */
+static char *put(char *at, envm_str text)
+{
+    memcpy(at, text.ptr, text.len);
+    return at + text.len;
+}
+
+/* The two texts that are not stored: file name and URL, in one piece. Put together by hand, since
+ * printf was a tenth of a solve. */
 static void fill_location(const struct envm_image_source *source, struct envm_arena *arena,
                           const struct envm_image_record *entry, envm_str file_name,
                           struct envm_package_record *record)
 {
-    const char *extension = entry->flags & ENVM_IMAGE_TAR_BZ2 ? ".tar.bz2" : ".conda";
-    envm_str base = source->package_base;
+    envm_str extension =
+        entry->flags & ENVM_IMAGE_TAR_BZ2 ? ENVM_STR(".tar.bz2") : ENVM_STR(".conda");
+    envm_str parts[] = {source->package_base, ENVM_STR("/"), record->name,  ENVM_STR("-"),
+                        record->version,      ENVM_STR("-"), record->build, extension};
+    size_t count = sizeof(parts) / sizeof(parts[0]);
+    size_t len = 0;
+    char *url, *at;
 
-    if (entry->file_name)
-        record->url =
-            envm_arena_printf(arena, "%.*s/%.*s", ENVM_STR_ARGS(base), ENVM_STR_ARGS(file_name));
-    else
-        record->url = envm_arena_printf(arena, "%.*s/%.*s-%.*s-%.*s%s", ENVM_STR_ARGS(base),
-                                        ENVM_STR_ARGS(record->name), ENVM_STR_ARGS(record->version),
-                                        ENVM_STR_ARGS(record->build), extension);
-    record->file_name = envm_str_skip(record->url, base.len + 1);
+    if (entry->file_name) {
+        parts[2] = file_name;
+        count = 3;
+    }
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    url = at = envm_arena_alloc(arena, len + 1);
+    for (size_t i = 0; i < count; i++)
+        at = put(at, parts[i]);
+    record->url = envm_str_n(url, len);
+    record->file_name = envm_str_skip(record->url, parts[0].len + 1);
 }
 
 /* Groups with their dependencies, which stand one after the other. */
