@@ -16,6 +16,9 @@
 #include "sys/fs_tree.h"
 #include "sys/workers.h"
 
+#define READ_MAX ((size_t)1 << 20)
+#define BATCH 64
+
 /* One listed path and what is really there. */
 struct check {
     int prefix_fd;
@@ -28,6 +31,13 @@ struct check {
     bool wrong;
     enum envm_finding_kind kind;
     const char *detail; /* static */
+};
+
+/* Checks that one thread does after each other, with one buffer. */
+struct batch {
+    struct check *checks;
+    size_t count;
+    struct envm_buf bytes; /* of a file */
 };
 
 struct verifier {
@@ -108,15 +118,37 @@ static void check_bytes(struct check *check, envm_str bytes, struct envm_tree_le
         found(check, ENVM_FINDING_ALTERED, "sha256 differs");
 }
 
+/* Small files are read, large ones mapped: to unmap is to interrupt the other processors, which was
+ * half of the time. */
+static enum envm_code check_content(struct check *check, int fd, uint64_t size,
+                                    struct envm_buf *buffer, struct envm_tree_leaf *leaf,
+                                    struct envm_error *err)
+{
+    const char *name = check->path->path.s.ptr;
+    envm_str bytes = {0};
+    bool end = false;
+
+    if (size <= READ_MAX) {
+        envm_buf_clear(buffer);
+        ENVM_TRY(envm_fs_read_part(fd, name, READ_MAX + 1, buffer, &end, err));
+        check_bytes(check, envm_buf_str(buffer), leaf);
+        check->bytes = buffer->len;
+        return ENVM_OK;
+    }
+    ENVM_TRY(envm_fs_map(fd, name, &bytes, err));
+    check_bytes(check, bytes, leaf);
+    check->bytes = bytes.len;
+    envm_fs_unmap(bytes);
+    return ENVM_OK;
+}
+
 static enum envm_code check_file(struct check *check, const struct stat *status,
-                                 struct envm_error *err)
+                                 struct envm_buf *buffer, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
-    const char *name = check->path->path.s.ptr;
     struct envm_tree_leaf leaf = {.type = ENVM_PATH_FILE,
                                   .path = check->path->path.s,
                                   .executable = (status->st_mode & S_IXUSR) != 0};
-    envm_str bytes = {0};
     enum envm_code code = envm_fs_open_read(check->prefix_fd, check->path->path, &fd, err);
 
     if (code != ENVM_OK && err->cause == EACCES) {
@@ -125,11 +157,8 @@ static enum envm_code check_file(struct check *check, const struct stat *status,
         return ENVM_OK;
     }
     ENVM_TRY(code);
-    ENVM_TRY(envm_fs_map(fd, name, &bytes, err));
-    check_bytes(check, bytes, &leaf);
-    check->bytes = bytes.len;
+    ENVM_TRY(check_content(check, fd, (uint64_t)status->st_size, buffer, &leaf, err));
     check->is_file = true;
-    envm_fs_unmap(bytes);
     if (check->record->by_envm && leaf.executable != check->path->executable)
         found(check, ENVM_FINDING_ALTERED,
               leaf.executable ? "is executable" : "is not executable any more");
@@ -169,9 +198,9 @@ static enum envm_code judge_failure(struct check *check, enum envm_code code,
     return ENVM_OK;
 }
 
-static enum envm_code check_path(void *argument, struct envm_error *err)
+static enum envm_code check_path(struct check *check, struct envm_buf *buffer,
+                                 struct envm_error *err)
 {
-    struct check *check = argument;
     struct stat status = {0};
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
     enum envm_code code = envm_fs_stat(check->prefix_fd, check->path->path, &kind, &status, err);
@@ -185,7 +214,7 @@ static enum envm_code check_path(void *argument, struct envm_error *err)
     if (kind != wanted_kind(check->path->type))
         found(check, ENVM_FINDING_ALTERED, kind_detail(kind));
     if (kind == ENVM_FS_FILE) {
-        code = check_file(check, &status, err);
+        code = check_file(check, &status, buffer, err);
     } else if (kind == ENVM_FS_SYMLINK) {
         code = check_symlink(check, err);
     } else if (kind == ENVM_FS_DIRECTORY) {
@@ -194,6 +223,33 @@ static enum envm_code check_path(void *argument, struct envm_error *err)
         check->leaf = envm_tree_leaf_hash(&leaf);
     }
     return code == ENVM_OK ? ENVM_OK : judge_failure(check, code, err);
+}
+
+static enum envm_code check_batch(void *argument, struct envm_error *err)
+{
+    struct batch *batch = argument;
+    enum envm_code code = ENVM_OK;
+
+    batch->bytes = envm_buf_limit(READ_MAX + 1);
+    for (size_t i = 0; code == ENVM_OK && i < batch->count; i++)
+        code = check_path(&batch->checks[i], &batch->bytes, err);
+    envm_buf_release(&batch->bytes);
+    return code;
+}
+
+static enum envm_code run_checks(struct verifier *verifier, unsigned threads,
+                                 struct envm_error *err)
+{
+    size_t count = (verifier->check_count + BATCH - 1) / BATCH;
+    ENVM_CLEANUP(envm_heap) struct batch *batches = envm_alloc_zero(count + 1, sizeof(*batches));
+
+    for (size_t i = 0; i < count; i++) {
+        size_t left = verifier->check_count - i * BATCH;
+
+        batches[i].checks = verifier->checks + i * BATCH;
+        batches[i].count = left < BATCH ? left : BATCH;
+    }
+    return envm_workers_each(threads, check_batch, batches, sizeof(*batches), count, err);
 }
 
 static void add_finding(struct verifier *verifier, const struct envm_finding *finding)
@@ -346,8 +402,7 @@ enum envm_code envm_prefix_verify(struct envm_arena *arena, int prefix_fd, envm_
                                                              verifier.records.bad_files.items[i]),
                                    .detail = ENVM_STR("is not a record that can be used")});
     collect_checks(&verifier);
-    ENVM_TRY(envm_workers_each(threads, check_path, verifier.checks, sizeof(*verifier.checks),
-                               verifier.check_count, err));
+    ENVM_TRY(run_checks(&verifier, threads, err));
     judge_checks(&verifier, &result);
     ENVM_TRY(envm_fs_walk(prefix_fd, visit, &verifier, err));
     hand_over(&verifier, &result);
