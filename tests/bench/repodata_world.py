@@ -118,8 +118,9 @@ def _spec_name(spec):
     return next(iter(spec.split()), "").split("=")[0].split("<")[0].split(">")[0].split("!")[0].split("~")[0].lower()
 
 
-def requests_by_reach(core, targets, roots):
-    """For each number of names: [specs] whose dependencies, followed by name, reach about that many."""
+def requests_by_reach(core, targets, roots, accept=lambda specs: True):
+    """For each number of names: [specs] whose dependencies, followed by name, reach about that many, and that `accept`
+    takes (because they have a solution)."""
     needs = {}
     for rows in core.values():
         for _, _, record in rows:
@@ -130,7 +131,7 @@ def requests_by_reach(core, targets, roots):
         reached, specs = set(), []
         for name in candidates:
             more = _closure(needs, name) - reached
-            if not more or len(reached | more) > target:
+            if not more or len(reached | more) > target * 1.02 or not accept(specs + [name]):
                 continue
             reached |= more
             specs.append(name)
