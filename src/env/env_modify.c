@@ -59,6 +59,26 @@ static bool is_request_equal(struct envm_modification *m)
     return true;
 }
 
+static bool has_variable(const struct envm_modification *m,
+                         const struct envm_environment_variable *variable)
+{
+    for (size_t i = 0; i < m->wishes.variable_count; i++)
+        if (envm_str_equal(m->wishes.variables[i].name, variable->name))
+            return envm_str_equal(m->wishes.variables[i].value, variable->value);
+    return false;
+}
+
+/* Those of the file; others that are set stay. */
+static bool has_variables(const struct envm_modification *m)
+{
+    const struct envm_environment_spec *file = &m->input.environment;
+
+    for (size_t i = 0; i < file->variable_count; i++)
+        if (!has_variable(m, &file->variables[i]))
+            return false;
+    return true;
+}
+
 /* Or an update that does nothing would be a riddle. */
 static void tell_limit(struct envm_modification *m)
 {
@@ -113,7 +133,8 @@ static enum envm_code make_plan(struct envm_modification *m, struct envm_error *
     ENVM_TRY(find_held_back(m, after, err));
     m->report->packages = envm_report_view(m->arena, after);
     m->report->requests = m->input.spec_texts;
-    m->report->nothing_to_do = m->report->entry_count == 0 && is_request_equal(m);
+    m->report->nothing_to_do =
+        m->report->entry_count == 0 && is_request_equal(m) && has_variables(m);
     if (m->options->show_plan)
         m->options->show_plan(m->options->user, m->report);
     return ENVM_OK;
