@@ -12,6 +12,7 @@
 #include <envm/context.h>
 #include <envm/environment.h>
 #include <envm/error.h>
+#include <envm/history.h>
 #include <envm/look.h>
 #include <envm/match_spec.h>
 #include <envm/modify.h>

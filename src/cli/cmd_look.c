@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * list, env, info, verify, version.
+ * list, info, verify, version.
  */
 #include <stddef.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 struct target_args {
     const char *name, *prefix, *against;
-    bool dry_run, yes, cache;
+    bool cache;
 };
 
 #define AT(member) offsetof(struct target_args, member)
@@ -41,13 +41,6 @@ static const struct option_row verify_rows[] = {
     {0, "cache", OPTION_OPTIONAL, AT(cache), "[DIR]",
      "check the package cache ($ENVM_CACHE, or DIR) instead of an environment"},
     END_ROW};
-static const struct option_row env_rows[] = {
-    NAME_ROW,
-    PREFIX_ROW,
-    {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "remove: only show what would be removed"},
-    {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
-    END_ROW};
-
 static struct envm_target target_of(const struct target_args *args)
 {
     return (struct envm_target){.name = args->name, .prefix = args->prefix};
@@ -94,85 +87,6 @@ const struct command envm_cmd_list = {
     .rows = target_rows,
     .args_size = sizeof(struct target_args),
     .run = run_list,
-};
-
-/* --- env ---------------------------------------------------------------------------------- */
-
-static enum envm_code env_list(struct cli *cli, struct envm_error *err)
-{
-    struct envm_environment_list list = {0};
-
-    ENVM_TRY(envm_list_environments(cli->context, cli->memory, &list, err));
-    if (cli->common.json) {
-        envm_json_key(&cli->json, "environments");
-        envm_json_open_array(&cli->json);
-        for (size_t i = 0; i < list.count; i++) {
-            envm_json_open_object(&cli->json);
-            envm_json_field_str(&cli->json, "name", list.items[i].name);
-            envm_json_field_str(&cli->json, "prefix", list.items[i].prefix);
-            envm_json_field_bool(&cli->json, "active", list.items[i].active);
-            envm_json_close_object(&cli->json);
-        }
-        envm_json_close_array(&cli->json);
-        return ENVM_OK;
-    }
-    for (size_t i = 0; i < list.count; i++)
-        envm_cli_line("%-20.*s %s %.*s", ENVM_STR_ARGS(list.items[i].name),
-                      list.items[i].active ? "*" : " ", ENVM_STR_ARGS(list.items[i].prefix));
-    if (list.count == 0)
-        envm_cli_note(cli, "there are no environments yet: envm create -n NAME -f env.yaml");
-    return ENVM_OK;
-}
-
-static enum envm_code env_remove(struct cli *cli, const struct target_args *args,
-                                 struct envm_error *err)
-{
-    struct envm_target target = target_of(args);
-    envm_str prefix = {0};
-
-    if (cli->words.count == 2 && !target.name && !target.prefix)
-        target.name = cli->words.items[1];
-    else if (cli->words.count > 1)
-        return envm_fail(err, ENVM_USAGE, "env remove takes one environment");
-    ENVM_TRY(
-        envm_remove_environment(cli->context, cli->memory, &target, args->dry_run, &prefix, err));
-    if (cli->common.json) {
-        envm_json_field_str(&cli->json, "prefix", prefix);
-        envm_json_field_bool(&cli->json, "dry_run", args->dry_run);
-    }
-    envm_cli_note(cli, "%s %.*s", args->dry_run ? "would remove" : "removed",
-                  ENVM_STR_ARGS(prefix));
-    return ENVM_OK;
-}
-
-static enum envm_code run_env(struct cli *cli, void *values, struct envm_error *err)
-{
-    const char *verb = cli->words.count > 0 ? cli->words.items[0] : "list";
-
-    ENVM_TRY(envm_cli_context(cli, err));
-    if (strcmp(verb, "list") == 0 && cli->words.count < 2)
-        return env_list(cli, err);
-    if (strcmp(verb, "remove") == 0)
-        return env_remove(cli, values, err);
-    (void)envm_fail(err, ENVM_USAGE, "env knows list and remove, not \"%s\"", verb);
-    for (const struct command *const *command = envm_commands; *command; command++)
-        if (strcmp((*command)->name, verb) == 0)
-            return envm_error_hint(err, ENVM_USAGE, "there is `envm %s`", verb);
-    return envm_error_hint(err, ENVM_USAGE, "for example: envm env list");
-}
-
-const struct command envm_cmd_env = {
-    .name = "env",
-    .summary = "list or remove environments",
-    .usage = "list | remove [-n NAME | -p PATH | NAME]",
-    .words = "list remove",
-    .text = "Lists the environments of this user, or removes one with all its files. Only a folder "
-            "that\n"
-            "is an environment is ever removed.",
-    .examples = "  envm env list\n  envm env remove -n science",
-    .rows = env_rows,
-    .args_size = sizeof(struct target_args),
-    .run = run_env,
 };
 
 /* --- info --------------------------------------------------------------------------------- */

@@ -5,9 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "base/arena.h"
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/request_rows.h"
@@ -83,163 +81,12 @@ static const struct option_row remove_rows[] = {
     END_ROW,
 };
 
-/* --- drawing ------------------------------------------------------------------------------ */
-
-static const char *const kind_names[] = {
-    [ENVM_MODIFY_ADDED] = "install",    [ENVM_MODIFY_REMOVED] = "remove",
-    [ENVM_MODIFY_UPGRADED] = "upgrade", [ENVM_MODIFY_DOWNGRADED] = "downgrade",
-    [ENVM_MODIFY_REBUILT] = "replace",  [ENVM_MODIFY_RELINKED] = "relink",
-};
-
-struct plan_view {
-    struct cli *cli;
-    bool dry_run;
-};
-
-/* "1.26.4", or with the build where the version alone would not show the difference, or with the
- * channel where only that differs. */
-static envm_str describe(struct envm_arena *arena, const struct envm_package_record *record,
-                         const struct envm_package_record *other)
-{
-    if (!record)
-        return ENVM_STR("");
-    if (!other || !envm_str_equal(record->version, other->version))
-        return record->version;
-    if (!envm_str_equal(record->build, other->build))
-        return envm_arena_printf(arena, "%.*s %.*s", ENVM_STR_ARGS(record->version),
-                                 ENVM_STR_ARGS(record->build));
-    if (!envm_str_equal(record->channel, other->channel))
-        return envm_arena_printf(arena, "%.*s of %.*s", ENVM_STR_ARGS(record->version),
-                                 ENVM_STR_ARGS(record->channel));
-    return record->version;
-}
-
-static envm_str name_of(const struct envm_modify_entry *entry)
-{
-    return entry->to ? entry->to->name : entry->from->name;
-}
-
-/* "1.26.4 -> 2.1.0"; one side only where nothing was, or is, there. */
-static envm_str movement(struct envm_arena *arena, const struct envm_modify_entry *entry)
-{
-    envm_str from = describe(arena, entry->from, entry->to);
-    envm_str to = describe(arena, entry->to, entry->from);
-
-    if (!entry->from || entry->kind == ENVM_MODIFY_RELINKED)
-        return to;
-    if (!entry->to)
-        return from;
-    return envm_arena_printf(arena, "%.*s -> %.*s", ENVM_STR_ARGS(from), ENVM_STR_ARGS(to));
-}
-
-static void draw_entries(const struct envm_modify_report *report)
-{
-    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
-    int name = 4, moves = 4;
-
-    for (size_t i = 0; i < report->entry_count; i++) {
-        name = envm_cli_widest(name, name_of(&report->entries[i]));
-        moves = envm_cli_widest(moves, movement(&arena, &report->entries[i]));
-    }
-    for (size_t i = 0; i < report->entry_count; i++) {
-        const struct envm_modify_entry *entry = &report->entries[i];
-
-        envm_cli_line("  %-9s  %-*.*s  %-*.*s  %.*s", kind_names[entry->kind], name,
-                      ENVM_STR_ARGS(name_of(entry)), moves, ENVM_STR_ARGS(movement(&arena, entry)),
-                      ENVM_STR_ARGS(entry->why));
-    }
-}
-
-static void show_plan(void *user, const struct envm_modify_report *report)
-{
-    const struct plan_view *view = user;
-    struct cli *cli = view->cli;
-
-    if (cli->common.json)
-        return;
-    if (report->entry_count > 0) {
-        envm_cli_note(cli, view->dry_run ? "what would change in %.*s:" : "what changes in %.*s:",
-                      ENVM_STR_ARGS(report->prefix));
-        draw_entries(report);
-        fflush(stdout);
-    }
-    for (size_t i = 0; i < report->held_back.count; i++)
-        envm_cli_note(cli, "%.*s", ENVM_STR_ARGS(report->held_back.items[i]));
-}
-
-static void json_side(struct envm_json_writer *w, const char *key,
-                      const struct envm_package_record *record)
-{
-    envm_json_key(w, key);
-    if (record)
-        envm_cli_json_package(w, record);
-    else
-        envm_json_put_null(w);
-}
-
-static void report_json(struct cli *cli, bool dry_run, const struct envm_modify_report *report)
-{
-    struct envm_json_writer *w = &cli->json;
-
-    envm_json_field_bool(w, "dry_run", dry_run);
-    envm_json_field_str(w, "prefix", report->prefix);
-    envm_json_field_str(w, "platform", report->platform);
-    envm_json_field_bool(w, "nothing_to_do", report->nothing_to_do);
-    envm_json_key(w, "changes");
-    envm_json_open_array(w);
-    for (size_t i = 0; i < report->entry_count; i++) {
-        const struct envm_modify_entry *entry = &report->entries[i];
-
-        envm_json_open_object(w);
-        envm_json_field_cstr(w, "action", kind_names[entry->kind]);
-        envm_json_field_str(w, "name", name_of(entry));
-        json_side(w, "from", entry->from);
-        json_side(w, "to", entry->to);
-        envm_json_field_str(w, "why", entry->why);
-        envm_json_close_object(w);
-    }
-    envm_json_close_array(w);
-    envm_json_key(w, "tree");
-    if (report->tree.known)
-        envm_json_put_cstr(w, envm_cli_sha256_text(&report->tree).text);
-    else
-        envm_json_put_null(w);
-    envm_json_field_u64(w, "downloaded", report->downloaded);
-    envm_json_field_list(w, "requests", report->requests);
-    envm_json_field_list(w, "held_back", report->held_back);
-    envm_json_field_list(w, "kept_files", report->kept_files);
-    envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
-    envm_cli_json_packages(w, "packages", report->packages);
-}
-
-static void report_text(struct cli *cli, bool dry_run, const struct envm_modify_report *report)
-{
-    if (report->nothing_to_do) {
-        envm_cli_note(cli, "%.*s already is what was asked for: nothing to do",
-                      ENVM_STR_ARGS(report->prefix));
-        return;
-    }
-    if (dry_run) {
-        envm_cli_note(cli, "nothing was changed");
-        return;
-    }
-    envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);
-    envm_cli_note_list(
-        cli, "files that were not as a package had brought them, moved aside:", report->kept_files);
-    if (report->entry_count == 0)
-        envm_cli_note(cli, "no package changed; what was asked for is recorded");
-    else
-        envm_cli_note(cli, "%zu package%s changed, %zu in %.*s", report->entry_count,
-                      report->entry_count == 1 ? "" : "s", report->packages.count,
-                      ENVM_STR_ARGS(report->prefix));
-}
-
 /* --- running ------------------------------------------------------------------------------ */
 
 static enum envm_code modify(struct cli *cli, const struct modify_args *args,
                              enum envm_modify_mode mode, struct envm_error *err)
 {
-    struct plan_view view = {cli, args->dry_run};
+    struct envm_cli_plan_view view = {cli, args->dry_run};
     struct envm_modify_report report = {0};
     struct envm_modify_options options = {
         .mode = mode,
@@ -258,7 +105,7 @@ static enum envm_code modify(struct cli *cli, const struct modify_args *args,
         .override_frozen = args->override_frozen,
         .on_clobber = args->on_clobber,
         .command_line = envm_cli_command_line(cli),
-        .show_plan = show_plan,
+        .show_plan = envm_cli_show_plan,
         .user = &view,
     };
 
@@ -267,10 +114,7 @@ static enum envm_code modify(struct cli *cli, const struct modify_args *args,
     enum envm_code code = envm_modify(cli->context, cli->memory, &options, &report, err);
     envm_cli_explain(cli, code, &report.explanation, err);
     ENVM_TRY(code);
-    if (cli->common.json)
-        report_json(cli, args->dry_run, &report);
-    else
-        report_text(cli, args->dry_run, &report);
+    envm_cli_report_modification(cli, args->dry_run, &report);
     return ENVM_OK;
 }
 

@@ -100,6 +100,16 @@ void envm_cli_json_steps(struct envm_json_writer *w, const struct envm_change_st
 void envm_cli_json_saved(struct envm_json_writer *w, const struct envm_saved_files *saved);
 void envm_cli_note_steps(struct cli *cli, const struct envm_change_steps *steps);
 void envm_cli_note_saved(struct cli *cli, const struct envm_saved_files *saved);
+/* The plan of a change, printed before it: for the callbacks of envm_modify and envm_rollback, with
+ * a struct envm_cli_plan_view. Nothing with --json, where it is part of the report. */
+struct envm_cli_plan_view {
+    struct cli *cli;
+    bool dry_run;
+};
+void envm_cli_show_plan(void *user, const struct envm_modify_report *report);
+/* What came of it, as JSON fields or notes. */
+void envm_cli_report_modification(struct cli *cli, bool dry_run,
+                                  const struct envm_modify_report *report);
 /* A title and the items below it as notes; nothing when there are none. */
 void envm_cli_note_list(struct cli *cli, const char *title, struct envm_str_list list);
 /* Checks the package cache and prints what is wrong with it; `remove` takes it out. */

@@ -441,3 +441,18 @@ enum envm_code envm_context_add_channel(struct envm_context *context, struct env
                          channels, err));
     return ENVM_OK;
 }
+
+enum envm_code envm_context_learn_channels(struct envm_context *context, struct envm_arena *arena,
+                                           struct envm_error *err)
+{
+    struct envm_channel_vec channels = {0};
+    enum envm_code code = ENVM_OK;
+    envm_str here = {0};
+
+    ENVM_TRY(envm_fs_absolute(arena, ".", &here, err));
+    for (size_t i = 0; code == ENVM_OK && i < context->config.channels.count; i++)
+        code = envm_context_add_channel(context, arena, context->config.channels.items[i], here,
+                                        &channels, err);
+    envm_vec_release(&channels);
+    return code;
+}

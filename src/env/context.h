@@ -71,6 +71,11 @@ enum envm_code envm_context_add_channel(struct envm_context *context, struct env
                                         envm_str text, envm_str directory,
                                         struct envm_channel_vec *channels, struct envm_error *err);
 
+/* Keeps the credentials of the configured channels. Neither they nor tokens stand in locks and
+ * records: whoever fetches what those name calls this before. */
+enum envm_code envm_context_learn_channels(struct envm_context *context, struct envm_arena *arena,
+                                           struct envm_error *err);
+
 /* Keeps the credentials that stand in the URL of a package (or of a line of an @EXPLICIT list), for
  * its folder. Anything without credentials is ignored. */
 void envm_context_keep_url_credential(struct envm_context *context, envm_str url);

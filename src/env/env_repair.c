@@ -83,21 +83,6 @@ static void read_kept_lock(struct repairing *r)
         r->repair.platform = platform->platform;
 }
 
-/* Neither channel credentials nor tokens stand in records: those of the configuration are used. */
-static enum envm_code learn_credentials(struct repairing *r, struct envm_error *err)
-{
-    struct envm_channel_vec channels = {0};
-    enum envm_code code = ENVM_OK;
-    envm_str here = {0};
-
-    ENVM_TRY(envm_fs_absolute(r->arena, ".", &here, err));
-    for (size_t i = 0; code == ENVM_OK && i < r->context->config.channels.count; i++)
-        code = envm_context_add_channel(r->context, r->arena, r->context->config.channels.items[i],
-                                        here, &channels, err);
-    envm_vec_release(&channels);
-    return code;
-}
-
 static const struct envm_package_record *find_record(const struct repairing *r, envm_str name)
 {
     for (size_t i = 0; i < r->records.count; i++)
@@ -331,7 +316,7 @@ static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error 
     ENVM_TRY(load(r, err));
     if (!dry_run) {
         set_suspicious(r->context, true, r->report->prefix);
-        ENVM_TRY(learn_credentials(r, err));
+        ENVM_TRY(envm_context_learn_channels(r->context, r->arena, err));
         ENVM_TRY(envm_context_store(r->context, &r->repair.store, err));
         envm_repair_sweep(&r->repair);
         ENVM_TRY(rebuild_records(r, err));

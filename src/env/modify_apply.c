@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "env/lock_compose.h"
+#include "env/modify_plan.h"
 #include "env/settings.h"
 
 /* --- carrying it out ---------------------------------------------------------------------- */
@@ -73,26 +74,14 @@ static enum envm_code finish(void *user, const struct envm_transaction_result *r
     return envm_lock_text(m->arena, &lock, true, ret_lock_text, err);
 }
 
-static struct envm_str_list specs_for(struct envm_modification *m,
-                                      const struct envm_package_record *record)
-{
-    envm_str *items = envm_arena_new_array(m->arena, envm_str, m->requests.count);
-    size_t count = 0;
-
-    for (size_t i = 0; i < m->requests.count; i++)
-        if (envm_match_spec_matches_name(m->requests.items[i].spec, record->name))
-            items[count++] = envm_match_spec_format(m->arena, m->requests.items[i].spec);
-    return (struct envm_str_list){items, count};
-}
-
 static struct envm_transaction_package *plan_packages(struct envm_modification *m)
 {
     struct envm_transaction_package *packages =
         envm_arena_new_array(m->arena, struct envm_transaction_package, m->after.count);
 
     for (size_t i = 0; i < m->after.count; i++)
-        packages[i] =
-            (struct envm_transaction_package){m->after.items[i], specs_for(m, m->after.items[i])};
+        packages[i] = (struct envm_transaction_package){
+            m->after.items[i], envm_wish_specs(m->arena, &m->requests, m->after.items[i])};
     return packages;
 }
 
@@ -109,18 +98,6 @@ static struct envm_str_list texts_of(struct envm_modification *m, const struct e
     for (size_t i = 0; i < list->count; i++)
         items[i] = list->items[i].text;
     return (struct envm_str_list){items, list->count};
-}
-
-static struct envm_str_list describe_saved(struct envm_modification *m,
-                                           const struct envm_saved_files *saved)
-{
-    envm_str *items = envm_arena_new_array(m->arena, envm_str, saved->count);
-
-    for (size_t i = 0; i < saved->count; i++)
-        items[i] =
-            envm_arena_printf(m->arena, "%.*s, now %.*s", ENVM_STR_ARGS(saved->items[i].path),
-                              ENVM_STR_ARGS(saved->items[i].saved));
-    return (struct envm_str_list){items, saved->count};
 }
 
 enum envm_code envm_modify_apply(struct envm_modification *m, struct envm_error *err)
@@ -151,7 +128,7 @@ enum envm_code envm_modify_apply(struct envm_modification *m, struct envm_error 
     m->report->tree = result.common.tree;
     m->report->downloaded = result.common.downloaded;
     m->report->skipped_scripts = result.common.skipped_scripts;
-    m->report->kept_files = describe_saved(m, &result.saved);
+    m->report->kept_files = envm_modify_saved_lines(m->arena, &result.saved);
     for (size_t i = 0; i < m->after.count; i++)
         m->after.items[i] = result.common.records[i];
     m->report->packages = envm_report_view(m->arena, m->after);

@@ -360,3 +360,14 @@ struct envm_str_list envm_modify_plan_lines(struct envm_arena *arena, const char
             lines[kept++] = line_of(arena, prefix, &entries[i]);
     return (struct envm_str_list){lines, kept};
 }
+
+struct envm_str_list envm_modify_saved_lines(struct envm_arena *arena,
+                                             const struct envm_saved_files *saved)
+{
+    envm_str *items = envm_arena_new_array(arena, envm_str, saved->count);
+
+    for (size_t i = 0; i < saved->count; i++)
+        items[i] = envm_arena_printf(arena, "%.*s, now %.*s", ENVM_STR_ARGS(saved->items[i].path),
+                                     ENVM_STR_ARGS(saved->items[i].saved));
+    return (struct envm_str_list){items, saved->count};
+}

@@ -27,6 +27,10 @@ void envm_modify_plan_make(struct envm_arena *arena, const struct envm_modify_se
 struct envm_str_list envm_modify_plan_lines(struct envm_arena *arena, const char *prefix,
                                             const struct envm_modify_sets *sets);
 
+/* What of the user's was moved aside: "share/conf, now share/conf.envm-saved", one each. */
+struct envm_str_list envm_modify_saved_lines(struct envm_arena *arena,
+                                             const struct envm_saved_files *saved);
+
 /* Why `wanted`, which is of a package in `graph`, is not what the set holds: the request or the
  * package that does not go with it, as a phrase, or "" when nothing in the set says so. */
 envm_str envm_modify_obstacle(struct envm_arena *arena, const struct envm_need_graph *graph,

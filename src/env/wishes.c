@@ -262,3 +262,15 @@ enum envm_code envm_wishes_read(struct envm_arena *arena, int fd, envm_str prefi
     *ret_wishes = wishes;
     return ENVM_OK;
 }
+
+struct envm_str_list envm_wish_specs(struct envm_arena *arena, const struct envm_wish_list *list,
+                                     const struct envm_package_record *record)
+{
+    envm_str *items = envm_arena_new_array(arena, envm_str, list->count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (envm_match_spec_matches_name(list->items[i].spec, record->name))
+            items[count++] = envm_match_spec_format(arena, list->items[i].spec);
+    return (struct envm_str_list){items, count};
+}

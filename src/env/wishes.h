@@ -50,6 +50,9 @@ enum envm_code envm_wish_add(struct envm_arena *arena, struct envm_wish_list *li
 /* A list of parsed specs. */
 struct envm_wish_list envm_wish_list_from(struct envm_arena *arena,
                                           const struct envm_match_spec *const *specs, size_t count);
+/* Those that name the package, in canonical form. */
+struct envm_str_list envm_wish_specs(struct envm_arena *arena, const struct envm_wish_list *list,
+                                     const struct envm_package_record *record);
 /* The packages of the graph that no request leads to and that no other one of these needs: asking
  * for them keeps all the others, too. In the graph's arena. */
 struct envm_record_list envm_orphans(const struct envm_need_graph *graph,

@@ -33,6 +33,34 @@ void envm_history_write(const struct envm_history_block *block, struct envm_buf 
  * be understood are passed over: the history is a diary, not a contract (CEP 32). */
 struct envm_str_list envm_history_specs(struct envm_arena *arena, envm_str text);
 
+/* A history longer than this is not read. */
+#define ENVM_HISTORY_SIZE_MAX ((size_t)256 << 20)
+
+/* What one block says of one package; both "version build" where the tool wrote them. */
+struct envm_history_move {
+    envm_str name;
+    envm_str from; /* "": it came */
+    envm_str to;   /* "": it went; equal to `from`: linked anew */
+};
+
+struct envm_history_entry {
+    envm_str time;                         /* as written, UTC: "2026-11-27 04:35:35" */
+    envm_str command_line;                 /* "" when it does not say */
+    const struct envm_history_move *moves; /* by name */
+    size_t move_count;
+};
+
+struct envm_history_entries {
+    const struct envm_history_entry *items; /* oldest first: the index is the revision's number */
+    size_t count;
+};
+
+/* How many blocks ("==> TIME <==") there are. */
+size_t envm_history_count(envm_str text);
+/* The blocks of a history, whichever tool wrote it. What stands before the first one, and lines
+ * that are not understood, are passed over. In the arena. */
+struct envm_history_entries envm_history_entries(struct envm_arena *arena, envm_str text);
+
 /* {"env_vars": {…}} with the names as given. */
 void envm_state_write(const struct envm_environment_variable *variables, size_t count,
                       struct envm_buf *out);

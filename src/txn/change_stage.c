@@ -11,6 +11,7 @@
 #include "codec/digest.h"
 #include "conda/package_record.h"
 #include "prefix/kept_lock.h"
+#include "prefix/kept_revisions.h"
 #include "prefix/prefix_history.h"
 #include "sys/clock.h"
 #include "sys/fs_temp.h"
@@ -311,6 +312,59 @@ static enum envm_code add_history(struct envm_stage *stage, const struct envm_st
     return add_op(stage, ENVM_JOURNAL_APPEND, path, err);
 }
 
+/* --- the lock as a revision --------------------------------------------------------------- */
+
+static enum envm_code make_folder(struct envm_stage *stage, struct envm_relpath path,
+                                  struct envm_error *err)
+{
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+
+    ENVM_TRY(envm_fs_make_dirs(stage->new_fd, path, 0700, err));
+    ENVM_TRY(envm_fs_stat(stage->change->prefix_fd, path, &kind, NULL, err));
+    return kind == ENVM_FS_DIRECTORY ? ENVM_OK : add_op(stage, ENVM_JOURNAL_MKDIR, path, err);
+}
+
+static enum envm_code drop_old_revisions(struct envm_stage *stage, uint64_t newest,
+                                         struct envm_error *err)
+{
+    struct envm_arena *arena = stage->change->arena;
+    struct envm_revision_numbers kept = {0};
+
+    ENVM_TRY(envm_revisions_list(arena, stage->change->prefix_fd, &kept, err));
+    for (size_t i = 0; i < kept.count; i++) {
+        if (envm_revision_is_dropped(kept.items[i], newest))
+            ENVM_TRY(
+                add_op(stage, ENVM_JOURNAL_REMOVE, envm_revision_path(arena, kept.items[i]), err));
+    }
+    return ENVM_OK;
+}
+
+/* It has the number of the block that this change appends to the history. */
+static enum envm_code keep_revision(struct envm_stage *stage, envm_str lock, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(META_SIZE_MAX);
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    uint64_t number = 0;
+    enum envm_code code = envm_revision_next(stage->change->prefix_fd, &number, &failure);
+
+    /* A history that is too long to be counted does not forbid the change. */
+    if (code == ENVM_MALFORMED)
+        return ENVM_OK;
+    if (code != ENVM_OK) {
+        envm_error_move(err, &failure);
+        return code;
+    }
+    ENVM_TRY(drop_old_revisions(stage, number, err));
+    if (lock.len > 0)
+        envm_revision_text(lock, &text);
+    if (lock.len > 0) {
+        ENVM_TRY(make_folder(stage, ENVM_REVISIONS_PARENT, err));
+        ENVM_TRY(make_folder(stage, ENVM_REVISIONS, err));
+    }
+    return set_file(stage, envm_revision_path(stage->change->arena, number), envm_buf_str(&text),
+                    err);
+}
+
 enum envm_code envm_stage_metadata(struct envm_stage *stage, const struct envm_stage_meta *meta,
                                    bool *ret_unchanged, struct envm_error *err)
 {
@@ -322,7 +376,10 @@ enum envm_code envm_stage_metadata(struct envm_stage *stage, const struct envm_s
     ENVM_TRY(set_file(stage, ENVM_KEPT_LOCK_SUM, envm_buf_str(&sum), err));
     ENVM_TRY(set_variables(stage, err));
     *ret_unchanged = stage->journal.ops.count == 0;
-    return *ret_unchanged ? ENVM_OK : add_history(stage, meta, err);
+    if (*ret_unchanged)
+        return ENVM_OK;
+    ENVM_TRY(keep_revision(stage, meta->lock_text, err));
+    return add_history(stage, meta, err);
 }
 
 /* --- commit ------------------------------------------------------------------------------- */

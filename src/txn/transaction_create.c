@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "conda/package_record.h"
 #include "prefix/kept_lock.h"
+#include "prefix/kept_revisions.h"
 #include "prefix/prefix_history.h"
 #include "prefix/prefix_verify.h"
 #include "sys/clock.h"
@@ -181,6 +182,18 @@ static enum envm_code write_meta(struct creation *creation, struct envm_relpath 
     return envm_fs_write_fd(fd, path.s.ptr, text, err);
 }
 
+/* The first state. */
+static enum envm_code keep_revision(struct creation *creation, envm_str lock,
+                                    struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+
+    ENVM_TRY(envm_fs_make_dirs(creation->target.staging_fd, ENVM_REVISIONS,
+                               creation->target.exec_mode, err));
+    envm_revision_text(lock, &text);
+    return write_meta(creation, envm_revision_path(creation->arena, 0), envm_buf_str(&text), err);
+}
+
 /* The history comes last: its existence makes the folder an environment (CEP 32). */
 static enum envm_code write_metadata(struct creation *creation, envm_str lock_text,
                                      struct envm_error *err)
@@ -199,6 +212,7 @@ static enum envm_code write_metadata(struct creation *creation, envm_str lock_te
         envm_kept_lock_sum(lock_text, &text);
         ENVM_TRY(write_meta(creation, ENVM_KEPT_LOCK_SUM, envm_buf_str(&text), err));
         envm_buf_clear(&text);
+        ENVM_TRY(keep_revision(creation, lock_text, err));
     }
     if (plan->variable_count > 0) {
         envm_state_write(plan->variables, plan->variable_count, &text);

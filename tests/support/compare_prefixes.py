@@ -98,7 +98,9 @@ class Environment:
         self.problems = []
         self.meta = {}
         meta = os.path.join(self.root, "conda-meta")
-        for name in sorted(os.listdir(meta)):
+        names = (os.path.relpath(os.path.join(folder, name), meta)
+                 for folder, _, files in os.walk(meta) for name in files)
+        for name in sorted(names):
             with open(os.path.join(meta, name), "rb") as file:
                 data = file.read()
             if name.endswith(".json"):
