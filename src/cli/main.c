@@ -282,12 +282,27 @@ static enum envm_code run_command(struct cli *cli, int argc, char **argv, struct
 static const char *known_elsewhere(const char *name)
 {
     static const char *const rows[][2] = {
-        {"uninstall", "remove"}, {"rm", "remove"},         {"delete", "env remove"},
-        {"upgrade", "update"},   {"ls", "list"},           {"freeze", "lock"},
-        {"exec", "run"},         {"depends", "tree"},      {"deps", "tree"},
-        {"repoquery", "search"}, {"whoneeds", "why"},      {"envs", "env list"},
-        {"new", "create"},       {"shell", "activate"},    {"init", "hook"},
-        {"check", "verify"},     {"cache-clean", "clean"}, {"doctor", "verify"},
+        {"uninstall", "remove"},
+        {"rm", "remove"},
+        {"delete", "env remove"},
+        {"upgrade", "update"},
+        {"ls", "list"},
+        {"freeze", "lock"},
+        {"exec", "run"},
+        {"depends", "tree"},
+        {"deps", "tree"},
+        {"repoquery", "search"},
+        {"whoneeds", "why"},
+        {"envs", "env list"},
+        {"new", "create"},
+        {"shell", "activate"},
+        {"init", "hook"},
+        {"check", "verify"},
+        {"cache-clean", "clean"},
+        {"doctor", "verify"},
+        {"history", "env history"},
+        {"rollback", "env rollback"},
+        {"undo", "env rollback"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -212,6 +212,54 @@ TEXT
     expect_status 2
 }
 
+@test "a file that two packages own goes back to the one that had it" {
+    make_channel "$WORLD/channel" <<'JSON'
+[
+ {"name": "left", "version": "1.0", "build": "0", "subdir": "linux-64", "files": {"share/both.txt": "left\n"}},
+ {"name": "right", "version": "1.0", "build": "0", "subdir": "linux-64", "files": {"share/both.txt": "right\n"}}
+]
+JSON
+    envm create -n e $C left
+    envm install -n e right --clobber warn
+    tree >"$WORLD/tree1"
+    envm remove -n e right left
+    run_envm env rollback -n e
+    expect_status 11
+    expect_error "going back to revision 1"
+    run_envm env rollback -n e --clobber warn
+    expect_status 0
+    tree | diff "$WORLD/tree1" -
+    run_envm env rollback -n e 0
+    expect_status 0
+    [ "$(cat "$E/share/both.txt")" = left ]
+    run_envm verify -n e
+    expect_status 0
+}
+
+@test "a file of the user that is in the way is kept" {
+    envm create -n e $C app=1.0 base-lib=1.0
+    envm install -n e base-lib=2.0
+    echo mine >"$E/lib/base.txt"
+    run_envm env rollback -n e
+    expect_status 0
+    expect_error "base.txt.envm-saved"
+    [ "$(cat "$E/lib/base.txt" "$E/lib/base.txt.envm-saved")" = "$(printf '1\nmine')" ]
+}
+
+@test "a frozen environment is not gone back from, and dry runs need no right to write" {
+    envm create -n e $C app=1.0 base-lib=1.0
+    envm install -n e base-lib=2.0
+    echo '{}' >"$E/conda-meta/frozen"
+    run_envm env rollback -n e
+    expect_status 7
+    run_envm env rollback -n e --override-frozen --offline
+    expect_status 0
+    run_envm env rollback -n e --dry-run --json
+    expect_status 0
+    [ "$(plan)" = "upgrade base-lib 1.0 2.0" ]
+    [ "$(json 'd["revision"]')" = 1 ]
+}
+
 @test "a lock that was altered is not gone back to" {
     envm create -n e $C app=1.0 base-lib=1.0
     envm install -n e extra

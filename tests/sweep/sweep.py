@@ -232,6 +232,27 @@ class Update(Sync):
         return ("update", "-p", self.world.prefix, "--all")
 
 
+class Rollback(Scenario):
+    """Back to the state before a sync: the same as the sync, the other way round."""
+    goal = "back"
+
+    def prepare(self):
+        if "moved" not in self.world.states:
+            self.world.restore("env", "old")
+            self.world.restore("cache", "cache")
+            self.world.must(*self.world.sync())
+            self.world.keep(self.world.prefix, "moved")
+            self.world.states["moved"] = self.state()
+        self.world.restore("env", "moved")
+        self.world.restore("cache", "cache")
+
+    def command(self):
+        return ("env", "rollback", "-p", self.world.prefix, "0")
+
+    def allowed(self):
+        return ("moved", self.goal)
+
+
 class SyncCold(Sync):
     """The same with an empty cache: packages are fetched and extracted first."""
     cache = None
@@ -328,8 +349,8 @@ class Clean(Scenario):
 
 
 SCENARIOS = {"sync": Sync, "sync-cold": SyncCold, "install": Install, "update": Update,
-             "remove": RemovePackage, "create": Create, "recover": Recover, "env-remove": Remove,
-             "clean": Clean}
+             "remove": RemovePackage, "rollback": Rollback, "create": Create, "recover": Recover,
+             "env-remove": Remove, "clean": Clean}
 
 
 def count_calls(scenario, options):
