@@ -58,7 +58,7 @@ struct envm_history_entries {
 /* How many blocks ("==> TIME <==") there are. */
 size_t envm_history_count(envm_str text);
 /* The blocks of a history, whichever tool wrote it. What stands before the first one, and lines
- * that are not understood, are passed over. In the arena. */
+ * that are not understood, are passed over; secrets of URLs are redacted. In the arena. */
 struct envm_history_entries envm_history_entries(struct envm_arena *arena, envm_str text);
 
 /* {"env_vars": {…}} with the names as given. */

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "base/vec.h"
+#include "codec/url.h"
 #include "prefix/prefix_history.h"
 
 /* One "+channel/subdir::name-version-build". */
@@ -67,11 +68,11 @@ static struct moved read_package(struct envm_arena *arena, envm_str line)
     version =
         build == SIZE_MAX ? SIZE_MAX : envm_str_find_last_char(envm_str_slice(dist, 0, build), '-');
     if (version == SIZE_MAX || version == 0) {
-        moved.name = envm_arena_str(arena, dist);
+        moved.name = envm_arena_str(arena, envm_url_redact(arena, dist));
         moved.what = ENVM_STR("?");
         return moved;
     }
-    moved.name = envm_arena_str(arena, envm_str_slice(dist, 0, version));
+    moved.name = envm_arena_str(arena, envm_url_redact(arena, envm_str_slice(dist, 0, version)));
     envm_str number = envm_str_slice(dist, version + 1, build);
     envm_str rest = envm_str_skip(dist, build + 1);
     moved.what = envm_arena_printf(arena, "%.*s %.*s", ENVM_STR_ARGS(number), ENVM_STR_ARGS(rest));
@@ -129,8 +130,8 @@ static void read_line(struct block_reader *r, envm_str line)
         r->entry.time = envm_arena_str(r->arena, time);
         r->entry.command_line = ENVM_STR("");
     } else if (envm_str_starts_with(line, command)) {
-        r->entry.command_line =
-            envm_arena_str(r->arena, envm_str_trim(envm_str_skip(line, command.len)));
+        r->entry.command_line = envm_arena_str(
+            r->arena, envm_url_redact(r->arena, envm_str_trim(envm_str_skip(line, command.len))));
     } else if (r->open && line.len > 1 && line.ptr[0] != '#' && line.ptr[0] != '=') {
         envm_vec_push(&r->moved, read_package(r->arena, line));
     }

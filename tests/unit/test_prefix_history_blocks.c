@@ -64,12 +64,26 @@ static void test_other_notations_and_damage_are_survived(void **state)
     assert_str(blocks_of("no block"), "");
 }
 
+/* Other tools write command lines as they were. */
+static void test_secrets_are_not_shown(void **state)
+{
+    (void)state;
+    envm_str all =
+        blocks_of("==> t <==\n# cmd: conda install -c https://me:S3CRET@host/t/S3CRET/c x\n"
+                  "+https://me:S3CRET@host/c/linux-64::x-1-0\n"
+                  "+https://me:S3CRET@host/c/linux-64/y-1-0.conda\n");
+
+    assert_false(envm_str_contains(all, ENVM_STR("S3CRET")));
+    assert_true(envm_str_contains(all, ENVM_STR("x >1 0")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_tell_what_came_went_and_moved),
         cmocka_unit_test(test_a_package_that_is_linked_anew_has_two_equal_sides),
         cmocka_unit_test(test_other_notations_and_damage_are_survived),
+        cmocka_unit_test(test_secrets_are_not_shown),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
