@@ -40,12 +40,35 @@ static enum envm_code refuse_pip(const struct envm_environment_spec *spec, struc
                            "install the conda part only and run pip in the environment afterwards");
 }
 
+/* "./channel::numpy" and "/srv/channel::numpy": the folder means the same as its URL. */
+static enum envm_code resolve_channel(struct input_reader *r, envm_str directory, envm_str *text,
+                                      struct envm_error *err)
+{
+    size_t end = envm_str_find(*text, ENVM_STR("::"));
+    envm_str path;
+
+    if (end == SIZE_MAX || (!envm_str_starts_with(*text, ENVM_STR("/")) &&
+                            !envm_str_starts_with(*text, ENVM_STR("./")) &&
+                            !envm_str_starts_with(*text, ENVM_STR("../"))))
+        return ENVM_OK;
+    path = envm_str_slice(*text, 0, end);
+    if (path.ptr[0] != '/')
+        path =
+            envm_arena_printf(r->arena, "%.*s/%.*s", ENVM_STR_ARGS(directory), ENVM_STR_ARGS(path));
+    ENVM_TRY(envm_fs_absolute(r->arena, envm_cstr(r->arena, path), &path, err));
+    path = envm_url_from_path(r->arena, path);
+    *text = envm_arena_printf(r->arena, "%.*s%.*s", ENVM_STR_ARGS(path),
+                              ENVM_STR_ARGS(envm_str_skip(*text, end)));
+    return ENVM_OK;
+}
+
 /* The path of a package file is taken from `directory`, and means the same as its URL. */
 static enum envm_code add_spec(struct input_reader *r, envm_str text, envm_str directory,
                                struct envm_error *err)
 {
     const struct envm_match_spec *spec;
 
+    ENVM_TRY(resolve_channel(r, directory, &text, err));
     ENVM_TRY(envm_match_spec_parse(r->arena, text, &spec, err));
     envm_str path = envm_match_spec_url(spec);
     if (path.len > 0 && !envm_str_contains(path, ENVM_STR("://"))) {
