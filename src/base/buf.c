@@ -68,6 +68,18 @@ void envm_buf_add_cstr(struct envm_buf *buf, const char *text)
     envm_buf_append(buf, text, strlen(text));
 }
 
+void envm_buf_add_words(struct envm_buf *buf, envm_str text)
+{
+    const char *between = "";
+    envm_str word;
+
+    while (envm_str_next_word(&text, &word)) {
+        envm_buf_add_cstr(buf, between);
+        envm_buf_add_str(buf, word);
+        between = " ";
+    }
+}
+
 void envm_buf_add_byte_slowly(struct envm_buf *buf, char byte)
 {
     envm_buf_append(buf, &byte, 1);

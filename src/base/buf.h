@@ -43,6 +43,9 @@ void envm_buf_advance(struct envm_buf *buf, size_t written);
 void envm_buf_append(struct envm_buf *buf, const void *bytes, size_t len);
 void envm_buf_add_str(struct envm_buf *buf, envm_str s);
 void envm_buf_add_cstr(struct envm_buf *buf, const char *text);
+/* The words of `text` with one space between them: what was lined up in columns reads as a
+ * sentence. */
+void envm_buf_add_words(struct envm_buf *buf, envm_str text);
 void envm_buf_add_byte_slowly(struct envm_buf *buf, char byte);
 static inline void envm_buf_add_byte(struct envm_buf *buf, char byte)
 {

@@ -12,13 +12,30 @@
 #define LINES_MAX 80u
 #define INDENT_MAX 256
 #define TEXT_SHOWN_MAX 200u
+#define SYSTEMS_MAX 4u
 
 struct printer {
     struct envm_buf *out;
     struct envm_solve_space *space;
     struct envm_buf indent;
     unsigned lines;
+    uint32_t systems[SYSTEMS_MAX]; /* names of virtual packages that were spoken of */
+    unsigned system_count;
 };
+
+static void note_system(struct printer *printer, const struct envm_problem_node *reason)
+{
+    uint32_t name;
+
+    if (reason->reason != ENVM_REASON_SYSTEM)
+        return;
+    name = printer->space->specs.items[reason->spec].name;
+    for (unsigned i = 0; i < printer->system_count; i++)
+        if (printer->systems[i] == name)
+            return;
+    if (printer->system_count < SYSTEMS_MAX)
+        printer->systems[printer->system_count++] = name;
+}
 
 static bool all_reasons(const struct envm_problem_node *node)
 {
@@ -67,6 +84,7 @@ static void say_reasons(struct printer *printer, const struct envm_problem_node 
     for (size_t i = 0; i < node->child_count; i++) {
         envm_buf_add_cstr(printer->out, i ? "; " : ": ");
         envm_problem_say_reason(printer->out, printer->space, children[i], node);
+        note_system(printer, children[i]);
     }
 }
 
@@ -93,6 +111,7 @@ static void say_label(struct printer *printer, const struct envm_problem_node *n
         break;
     case ENVM_PROBLEM_REASON:
         envm_problem_say_reason(printer->out, printer->space, node, node);
+        note_system(printer, node);
         break;
     }
 }
@@ -295,6 +314,35 @@ static void say_relaxation(struct envm_buf *out, const struct envm_solve_space *
     }
 }
 
+/* That a system is another one altogether is not a thing to pretend: --platform is for that. */
+static bool is_overridable(envm_str name, bool present)
+{
+    static const char *const names[] = {"__cuda", "__cuda_arch", "__glibc", "__archspec"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (envm_str_equal_c(name, names[i]))
+            return true;
+    return present && (envm_str_equal_c(name, "__linux") || envm_str_equal_c(name, "__osx"));
+}
+
+/* An environment may be made on a machine without what it will run on (CEP 30). */
+static void say_overrides(struct printer *printer)
+{
+    for (unsigned i = 0; i < printer->system_count; i++) {
+        const struct envm_solve_name *entry = &printer->space->names.items[printer->systems[i]];
+        envm_str key = envm_str_skip(entry->name, strlen("__"));
+
+        if (!is_overridable(entry->name, entry->count > 0))
+            continue;
+        envm_buf_printf(printer->out,
+                        "\nTo solve for a machine that has %s%.*s: set CONDA_OVERRIDE_",
+                        entry->count > 0 ? "another " : "", ENVM_STR_ARGS(entry->name));
+        for (size_t k = 0; k < key.len; k++)
+            envm_buf_add_byte(printer->out,
+                              key.ptr[k] == '_' ? '_' : (char)(key.ptr[k] - 'a' + 'A'));
+    }
+}
+
 envm_str envm_problem_headline(const struct envm_problem_report *report)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_limit(TEXT_LIMIT);
@@ -320,6 +368,7 @@ envm_str envm_problem_text(const struct envm_problem_report *report)
         envm_buf_add_cstr(&out, i == 0 ? "\nThis would solve: " : "\n              or: ");
         say_relaxation(&out, printer.space, &report->relaxations[i]);
     }
+    say_overrides(&printer);
     envm_buf_release(&printer.indent);
     return envm_arena_str(printer.space->arena, envm_buf_str(&out));
 }

@@ -22,7 +22,10 @@ static void say_spec(struct envm_buf *out, const struct envm_solve_space *space,
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
 
     if (!parsed || !envm_match_spec_condition(parsed)) {
-        say(out, space->specs.items[spec].text);
+        ENVM_CLEANUP(envm_buf) struct envm_buf words = envm_buf_text();
+
+        envm_buf_add_words(&words, space->specs.items[spec].text);
+        say(out, envm_buf_str(&words));
         return;
     }
     say(out, envm_match_spec_plain(&arena, parsed));

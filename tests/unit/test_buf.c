@@ -22,6 +22,10 @@ static void appending(void **state)
     assert_str(envm_buf_str(&buf), "one two three!!! 42x");
     assert_string_equal(buf.ptr, "one two three!!! 42x");
     envm_buf_clear(&buf);
+    envm_buf_add_words(&buf, ENVM_STR("  libblas  3.11.0\t *_mkl "));
+    envm_buf_add_words(&buf, ENVM_STR("  "));
+    assert_str(envm_buf_str(&buf), "libblas 3.11.0 *_mkl");
+    envm_buf_clear(&buf);
     assert_int_equal(buf.len, 0);
     assert_string_equal(buf.ptr, "");
     envm_buf_release(&buf);
