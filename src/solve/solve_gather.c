@@ -77,6 +77,29 @@ static void add_candidate(struct envm_solve_space *space, uint32_t name, uint32_
                                       }));
 }
 
+/* A package that was named by URL stands before the channel that it lies in, which may list it,
+ * too: it is one candidate, and the channel does not hide itself. */
+static bool is_listed_before(const struct envm_solve_space *space, uint32_t name, uint32_t channel,
+                             const struct envm_package_record *record)
+{
+    const struct envm_solve_request *request = space->request;
+    uint32_t first = space->names.items[name].first_channel;
+
+    if (first == ENVM_SOLVE_NONE || first == channel || channel >= request->channel_count ||
+        record->url.len == 0 ||
+        !envm_str_equal(request->channels[first].name, request->channels[channel].name))
+        return false;
+    for (size_t i = space->candidates.count; i-- > 0;) {
+        const struct envm_solve_candidate *other = &space->candidates.items[i];
+
+        if (other->name != name)
+            return false;
+        if (envm_str_equal(other->record->url, record->url))
+            return true;
+    }
+    return false;
+}
+
 static enum envm_code add_records(struct envm_solve_space *space, uint32_t name, uint32_t channel,
                                   const struct envm_record_list *list, struct envm_error *err)
 {
@@ -85,6 +108,8 @@ static enum envm_code add_records(struct envm_solve_space *space, uint32_t name,
     for (size_t i = 0; i < list->count; i++) {
         const struct envm_package_record *record = list->items[i];
         const struct envm_version *version = version_of(space, record->version);
+        if (is_listed_before(space, name, channel, record))
+            continue;
         if (!version) {
             envm_solve_space_leave_out(space, record, "bad version", record->version);
             continue;
