@@ -156,6 +156,17 @@ static enum envm_code make_archive(struct envm_store *store, const struct envm_s
     return make_private(store, archive, err);
 }
 
+static enum envm_code fail_not_found(envm_str url, struct envm_error *err)
+{
+    if (envm_str_starts_with(url, ENVM_STR("file:")))
+        return envm_error_hint(err, envm_fail(err, ENVM_IO, "there is no such file"),
+                               "check the path; when a channel lists it, its index is newer or "
+                               "older than its files");
+    return envm_error_hint(err, envm_fail(err, ENVM_NETWORK, "the file is not on the server"),
+                           "the channel's index is newer or older than its files; try again "
+                           "later, or solve again");
+}
+
 /* Downloads one URL into the archive, which is emptied first. */
 static enum envm_code download(struct envm_store *store, const struct envm_package_record *record,
                                envm_str url, struct envm_store_archive *archive,
@@ -176,9 +187,7 @@ static enum envm_code download(struct envm_store *store, const struct envm_packa
     envm_hasher_init(&arriving.hasher, arriving.with_md5);
     code = envm_download(store->config.downloader, &arena, &request, &result, err);
     if (code == ENVM_OK && result.not_found)
-        code = envm_error_hint(err, envm_fail(err, ENVM_NETWORK, "the file is not on the server"),
-                               "the channel's index is newer or older than its files; try again "
-                               "later, or solve again");
+        code = fail_not_found(url, err);
     if (code == ENVM_OK)
         envm_hasher_final(&arriving.hasher, &archive->sha256,
                           arriving.with_md5 ? &archive->md5 : NULL);

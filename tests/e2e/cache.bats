@@ -197,7 +197,7 @@ PYTHON
     run_envm clean --packages
     echo "not a package" >"$WORLD/conda-pkgs/lib-2.1-0.tar.bz2"
     run_envm create -n one -c "$WORLD/channel" --override-channels lib
-    expect_status 4
+    expect_status 8
 }
 
 @test "the list of environments loses no line" {

@@ -218,7 +218,7 @@ static void what_does_not_match_the_record_is_refused(void **state)
     FAILS_WITH(ENVM_INTEGRITY, "md5", envm_store_get(world.store, &wrong, &entry, &err));
     wrong = demo;
     wrong.url = ENVM_STR("file:///nonexistent/demo-1.0-0.conda");
-    FAILS(ENVM_NETWORK, envm_store_get(world.store, &wrong, &entry, &err));
+    FAILS(ENVM_IO, envm_store_get(world.store, &wrong, &entry, &err));
     assert_int_equal(count_below(world.cache_fd, "pkgs"), 0);
     expect_demo(false);
     wrong = demo;

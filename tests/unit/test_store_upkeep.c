@@ -372,11 +372,11 @@ static void archives_of_other_tools_are_taken_by_their_hash(void **state)
     folders[1] = envm_str_from(elsewhere);
     folders[2] = envm_str_from(folder);
     record.url = ENVM_STR("file:///nonexistent/demo-1.0-0.conda");
-    FAILS(ENVM_NETWORK,
+    FAILS(ENVM_IO,
           envm_store_get(world.store, &record, &(struct envm_store_entry){.dirfd = -1}, &err));
     world.config.archive_folders = (struct envm_str_list){folders, 2};
     reopen();
-    FAILS(ENVM_NETWORK,
+    FAILS(ENVM_IO,
           envm_store_get(world.store, &record, &(struct envm_store_entry){.dirfd = -1}, &err));
     world.config.archive_folders.count = 3;
     reopen();

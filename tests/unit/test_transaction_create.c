@@ -135,7 +135,7 @@ static void test_failures(void **state)
         {"damaged", ENVM_INTEGRITY, "damaged-1.0-0"},
         {"short", ENVM_INTEGRITY, "short-1.0-0"},
         {"liar", ENVM_INTEGRITY, "share/l"},
-        {"gone", ENVM_NETWORK, "gone-1.0-0"},
+        {"gone", ENVM_IO, "gone-1.0-0"},
         {"evil", ENVM_UNSAFE, "../../evil"},
         {"meta", ENVM_UNSAFE, "conda-meta"},
         {"tight", ENVM_IO, "does not fit into the 10 bytes"},
