@@ -101,8 +101,9 @@ static void report_text(struct cli *cli, const struct create_args *args, bool sy
     note_moves(cli, report);
     if (args->dry_run) {
         envm_cli_print_packages(report->packages);
-        envm_cli_note(cli, "%zu packages would be installed for %.*s; nothing was changed",
-                      report->packages.count, ENVM_STR_ARGS(report->platform));
+        envm_cli_note(cli, "%zu package%s would be installed for %.*s; nothing was changed",
+                      report->packages.count, report->packages.count == 1 ? "" : "s",
+                      ENVM_STR_ARGS(report->platform));
         return;
     }
     envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);
@@ -118,8 +119,8 @@ static void report_text(struct cli *cli, const struct create_args *args, bool sy
     }
     if (report->lock_state == ENVM_LOCK_WRITTEN)
         envm_cli_note(cli, "lock written to %.*s", ENVM_STR_ARGS(report->lock_path));
-    envm_cli_note(cli, "%zu packages installed into %.*s", report->packages.count,
-                  ENVM_STR_ARGS(report->prefix));
+    envm_cli_note(cli, "%zu package%s installed into %.*s", report->packages.count,
+                  report->packages.count == 1 ? "" : "s", ENVM_STR_ARGS(report->prefix));
     if (report->name.len > 0)
         envm_cli_note(cli, "use it: envm activate %.*s", ENVM_STR_ARGS(report->name));
     else

@@ -136,7 +136,10 @@ static void report_text(struct cli *cli, bool dry_run, const struct envm_modify_
         return;
     }
     if (dry_run) {
-        envm_cli_note(cli, "nothing was changed");
+        envm_cli_note(cli, report->entry_count > 0
+                               ? "nothing was changed"
+                               : "no package would change, only what is asked for; nothing was "
+                                 "changed");
         return;
     }
     envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);

@@ -109,7 +109,7 @@ static enum envm_code find_held_back(struct envm_modification *m, struct envm_re
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].name.len > 0)
             names[count++] = list->items[i].name;
-    ENVM_TRY(envm_held_back(m->arena, &m->resolution, after, m->requests,
+    ENVM_TRY(envm_held_back(m->arena, &m->resolution, after, m->requests, m->asked,
                             (struct envm_str_list){names, count}, m->input.terms.exclude_newer_ms,
                             &m->report->held_back, err));
     if (m->inherits_limit)

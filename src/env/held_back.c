@@ -10,17 +10,29 @@ struct holder {
     struct envm_arena *arena;
     const struct envm_resolution *resolution;
     struct envm_need_graph graph; /* of what is installed afterwards */
-    struct envm_wish_list requests;
+    struct envm_wish_list requests, asked;
     uint64_t limit_ms; /* 0: none */
     ENVM_VEC(envm_str) lines;
 };
+
+static bool fits_asked(const struct holder *h, const struct envm_package_record *record)
+{
+    for (size_t i = 0; i < h->asked.count; i++) {
+        const struct envm_match_spec *spec = h->asked.items[i].spec;
+
+        if (envm_match_spec_matches_name(spec, record->name) &&
+            !envm_match_spec_matches(spec, record))
+            return false;
+    }
+    return true;
+}
 
 static void consider(struct holder *h, const struct envm_package_record *record,
                      struct envm_ranked_record *best)
 {
     struct envm_ranked_record next = {.record = record};
 
-    if ((h->limit_ms && record->timestamp > h->limit_ms) ||
+    if ((h->limit_ms && record->timestamp > h->limit_ms) || !fits_asked(h, record) ||
         envm_version_parse(h->arena, record->version, &next.version, NULL) != ENVM_OK)
         return;
     if (!best->record || envm_package_rank_compare(&next, best) < 0)
@@ -72,11 +84,15 @@ static enum envm_code consider_name(struct holder *h, envm_str name, struct envm
 
 enum envm_code envm_held_back(struct envm_arena *arena, const struct envm_resolution *resolution,
                               struct envm_record_list after, struct envm_wish_list requests,
-                              struct envm_str_list names, uint64_t limit_ms,
-                              struct envm_str_list *ret_lines, struct envm_error *err)
+                              struct envm_wish_list asked, struct envm_str_list names,
+                              uint64_t limit_ms, struct envm_str_list *ret_lines,
+                              struct envm_error *err)
 {
-    struct holder h = {
-        .arena = arena, .resolution = resolution, .requests = requests, .limit_ms = limit_ms};
+    struct holder h = {.arena = arena,
+                       .resolution = resolution,
+                       .requests = requests,
+                       .asked = asked,
+                       .limit_ms = limit_ms};
     enum envm_code code = ENVM_OK;
 
     envm_need_graph_init(&h.graph, arena, after);

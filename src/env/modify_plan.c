@@ -13,9 +13,13 @@ struct planner {
     ENVM_VEC(struct envm_modify_entry) entries;
 };
 
-static envm_str spec_text(const struct envm_match_spec *spec)
+/* A channel may line its dependencies up in columns. */
+static envm_str in_words(struct envm_arena *arena, envm_str text)
 {
-    return envm_match_spec_text(spec);
+    ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_text();
+
+    envm_buf_add_words(&buf, text);
+    return envm_arena_str(arena, envm_buf_str(&buf));
 }
 
 /* --- what does not go with a package ------------------------------------------------------ */
@@ -64,7 +68,7 @@ static envm_str refused_by_package(struct envm_arena *arena, const struct envm_n
         if (spec)
             return envm_arena_printf(arena, "%.*s %.*s %s %.*s", ENVM_STR_ARGS(record->name),
                                      ENVM_STR_ARGS(record->version), verb,
-                                     ENVM_STR_ARGS(spec_text(spec)));
+                                     ENVM_STR_ARGS(in_words(arena, envm_match_spec_text(spec))));
     }
     return (envm_str){0};
 }
@@ -82,7 +86,7 @@ static envm_str own_need(struct envm_arena *arena, const struct envm_need_graph 
         if (place != SIZE_MAX && !envm_match_spec_matches(spec, graph->records.items[place]))
             return envm_arena_printf(arena, "%.*s %.*s %.*s %s %.*s", ENVM_STR_ARGS(wanted->name),
                                      ENVM_STR_ARGS(wanted->version), ENVM_STR_ARGS(wanted->build),
-                                     verb, ENVM_STR_ARGS(specs->items[i]));
+                                     verb, ENVM_STR_ARGS(in_words(arena, specs->items[i])));
     }
     return (envm_str){0};
 }
@@ -209,8 +213,14 @@ static envm_str why_moved(struct planner *p, const struct envm_package_record *f
         return why;
     if (p->sets->all && kind == ENVM_MODIFY_UPGRADED)
         return ENVM_STR("newer");
-    return kind == ENVM_MODIFY_DOWNGRADED ? ENVM_STR("goes with the rest")
-                                          : ENVM_STR("better, and goes with the rest");
+    if (kind == ENVM_MODIFY_UPGRADED)
+        return ENVM_STR("newer, and goes with the rest");
+    if (kind == ENVM_MODIFY_REBUILT && to->build_number > from->build_number)
+        return p->sets->all ? ENVM_STR("newer build")
+                            : ENVM_STR("newer build, and goes with the rest");
+    if (!envm_str_equal(from->channel, to->channel))
+        return envm_arena_printf(p->arena, "from %.*s", ENVM_STR_ARGS(to->channel));
+    return ENVM_STR("goes with the rest");
 }
 
 /* --- comparing ---------------------------------------------------------------------------- */

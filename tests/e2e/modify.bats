@@ -301,3 +301,48 @@ YAML
     [ "$(plan)" = "upgrade app 1.0 2.0; upgrade base-lib 1.0 2.0" ]
     ! grep -q exclude-newer "$ENVM_ROOT/envs/e/conda-meta/envm.lock"
 }
+
+@test "a spec may name the folder of its channel" {
+    make_channel "$WORLD/other" <<'JSON'
+[{"name": "base-lib", "version": "9.0", "build": "0", "subdir": "linux-64", "files": {"lib/base.txt": "9\n"}}]
+JSON
+    run_envm create -n e $C "$WORLD/channel::app=1.0" --json
+    expect_status 0
+    cd "$WORLD"
+    for spec in "$WORLD/other::base-lib" "./other::base-lib" "other/../other/linux-64::base-lib"; do
+        case $spec in other/*) spec=./$spec ;; esac
+        run_envm install -n e "$spec" --dry-run --json
+        expect_status 0
+        [ "$(plan)" = "upgrade base-lib 2.0 9.0" ]
+    done
+    run_envm install -n e "./channel::extra"
+    expect_status 0
+    run_envm search "$WORLD/other::base-lib" $C --json
+    expect_status 0
+    [ "$(json 'len(d["packages"])')" = 1 ]
+}
+
+@test "a package file that its channel lists, too, is one package" {
+    envm create -n e $C app=2.0
+    run_envm install -n e "$WORLD/channel/linux-64/old-only-1.0-0.conda"
+    expect_status 3
+    case $errors in *"hides"*) echo "$errors"; false ;; esac
+    expect_error "old-only 1.0 goes only with base-lib <2"
+    run_envm install -n e "$WORLD/channel/linux-64/nothing-1.0-0.conda"
+    expect_status 8
+    expect_error "there is no such file"
+    case $errors in *server*) echo "$errors"; false ;; esac
+}
+
+@test "a dry run that would change nothing says so, and what was just asked for holds nothing back" {
+    envm create -n e $C app base-lib
+    run_envm install -n e 'app<9' --dry-run
+    expect_status 0
+    expect_error "no package would change"
+    run_envm update -n e 'base-lib<2' 'app<2'
+    expect_status 0
+    case $errors in *"held back"*) echo "$errors"; false ;; esac
+    run_envm update -n e base-lib
+    expect_status 0
+    expect_error 'base-lib stays at 1.0: 2.0 is held back: the request "base-lib <2"'
+}

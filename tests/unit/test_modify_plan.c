@@ -88,6 +88,13 @@ static void test_the_request_that_moves_a_package_is_named(void **state)
         &(struct envm_modify_sets){
             .before = SET("a 1 0"), .after = SET("a 2 0"), .requests = WISHES("a"), .all = true},
         "a 1 -> 2: newer\n");
+    /* what nothing in the set demands, but goes with what does */
+    expect_lines(&(struct envm_modify_sets){.before = SET("a 1 0", "b 1 0", "c 2 0"),
+                                            .after = SET("a 2 0", "b 2 0", "c 1 0"),
+                                            .requests = WISHES("a"),
+                                            .asked = WISHES("a")},
+                 "a 1 -> 2: asked for\nb 1 -> 2: newer, and goes with the rest\n"
+                 "c 2 -> 1: goes with the rest\n");
 }
 
 static void test_the_package_that_moves_another_one_is_named(void **state)
