@@ -160,7 +160,7 @@ static enum envm_code use_lock_or_solve(struct creation *c, struct envm_error *e
 static enum envm_code use_explicit(struct creation *c, struct envm_error *err)
 {
     c->packages = c->input.explicit_records;
-    if (c->options->locked || c->options->frozen)
+    if (!c->options->sync && (c->options->locked || c->options->frozen))
         return no_lock(c, c->options->locked ? "--locked" : "--frozen", err);
     if (c->options->dry_run)
         return ENVM_OK;
@@ -197,7 +197,8 @@ static enum envm_code choose_packages(struct creation *c, struct envm_error *err
     if (c->input.kind == ENVM_INPUT_LOCK)
         return use_lock_as_it_is(c, err);
     if (c->options->frozen)
-        return c->input.has_lock ? use_lock_as_it_is(c, err) : no_lock(c, "--frozen", err);
+        return c->input.has_lock ? use_lock_as_it_is(c, err)
+                                 : no_lock(c, c->options->sync ? "sync" : "--frozen", err);
     return use_lock_or_solve(c, err);
 }
 

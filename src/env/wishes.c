@@ -245,7 +245,8 @@ enum envm_code envm_wishes_read(struct envm_arena *arena, int fd, envm_str prefi
 
     ENVM_TRY(read_lock(&r, err));
     read_records(&r);
-    if (wishes.list.count == 0) {
+    /* What was asked before an environment was made equal to a list holds no more. */
+    if (wishes.list.count == 0 && !wishes.has_lock) {
         ENVM_TRY(read_meta(&r, ENVM_RELPATH("conda-meta/history"), &text, err));
         struct envm_str_list specs = envm_history_specs(arena, text);
         for (size_t i = 0; i < specs.count; i++)

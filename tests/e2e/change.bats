@@ -174,3 +174,25 @@ JSON
     run_envm verify -p two
     expect_status 0
 }
+
+@test "an environment is made equal to an explicit list, too" {
+    printf '@EXPLICIT\nfile://%s/channel/linux-64/lib-2.1-0.tar.bz2\n' "$WORLD" >list.txt
+    run_envm install -p env -f list.txt
+    expect_status 2
+    expect_error "envm sync -f list.txt"
+    run_envm sync -p env -f list.txt
+    expect_status 0
+    run_envm list -p env --json
+    [ "$(json '[(p["name"], p["version"]) for p in d["packages"]]')" = "[('lib', '2.1')]" ]
+    run_envm verify -p env
+    expect_status 0
+    # what was asked for before does not come back
+    run_envm update -p env --dry-run --json
+    expect_status 0
+    [ "$(json 'd["requests"], d["nothing_to_do"]')" = "(['lib'], False)" ]
+    [ "$(json 'len(d["changes"])')" = 0 ]
+    printf 'dependencies: [lib]\n' >none.yaml
+    run_envm sync -p env -f none.yaml
+    expect_status 12
+    expect_error "none.lock, which sync needs"
+}
