@@ -90,6 +90,7 @@ static void clean_text(struct cli *cli, const struct envm_clean_report *report, 
 {
     char size[16];
 
+    envm_cli_start_output(cli);
     if (dry_run || cli->common.verbose) {
         for (size_t i = 0; i < report->removed_count; i++) {
             envm_cli_format_size(report->removed[i].bytes, size);

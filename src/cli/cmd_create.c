@@ -100,6 +100,7 @@ static void report_text(struct cli *cli, const struct create_args *args, bool sy
 {
     note_moves(cli, report);
     if (args->dry_run) {
+        envm_cli_start_output(cli);
         envm_cli_print_packages(report->packages);
         envm_cli_note(cli, "%zu package%s would be installed for %.*s; nothing was changed",
                       report->packages.count, report->packages.count == 1 ? "" : "s",

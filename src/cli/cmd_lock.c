@@ -66,6 +66,7 @@ static void report_json(struct cli *cli, const struct envm_lock_report *report)
 static void report_text(struct cli *cli, const struct lock_args *args,
                         const struct envm_lock_report *report)
 {
+    envm_cli_start_output(cli);
     for (size_t i = 0; report->packages && i < report->platforms.count; i++) {
         if (args->dry_run) {
             envm_cli_line("%.*s:", ENVM_STR_ARGS(report->platforms.items[i]));

@@ -237,6 +237,7 @@ static void verify_text(struct cli *cli, const struct envm_verify_report *report
 {
     char size[16];
 
+    envm_cli_start_output(cli);
     for (size_t i = 0; i < report->finding_count; i++) {
         const struct envm_verify_finding *finding = &report->findings[i];
 

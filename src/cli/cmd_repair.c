@@ -60,6 +60,7 @@ static void repair_json(struct cli *cli, const struct envm_repair_report *report
 
 static void repair_text(struct cli *cli, const struct envm_repair_report *report, bool dry_run)
 {
+    envm_cli_start_output(cli);
     for (size_t i = 0; i < report->repaired_count; i++)
         envm_cli_line("%-8s %.*s (%.*s)", dry_run ? "damaged" : "repaired",
                       ENVM_STR_ARGS(report->repaired[i].path),

@@ -150,6 +150,7 @@ static void note_versions(struct cli *cli, const struct envm_search_report *repo
 
 static void report_text(struct cli *cli, const struct envm_search_report *report)
 {
+    envm_cli_start_output(cli);
     print_packages(report);
     if (report->name_count == 1)
         note_versions(cli, report);

@@ -228,6 +228,7 @@ static void tree_text(struct cli *cli, const struct envm_tree_report *report, bo
 {
     size_t repeated = 0;
 
+    envm_cli_start_output(cli);
     print_rows(report, invert);
     for (size_t i = 0; i < report->row_count; i++)
         repeated += report->rows[i].repeated;
@@ -452,6 +453,7 @@ static enum envm_code run_why(struct cli *cli, void *values, struct envm_error *
         return code;
     if (cli->common.json)
         why_json(&cli->json, &report);
+    envm_cli_start_output(cli);
     for (size_t i = 0; i < report.package_count && !cli->common.json; i++)
         print_package(&report.packages[i]);
     if (code == ENVM_OK)

@@ -91,6 +91,8 @@ void envm_cli_line(const char *format, ...) ENVM_PRINTF(1, 2);
 /* On ENVM_UNSATISFIABLE: puts the explanation into the JSON object, or into the error's text. */
 void envm_cli_explain(struct cli *cli, enum envm_code code,
                       const struct envm_explanation *explanation, struct envm_error *err);
+/* Takes the line of progress off the terminal: to be called before the first line of results. */
+void envm_cli_start_output(struct cli *cli);
 /* A line of notes to stderr unless --quiet or --json; escaped likewise. */
 void envm_cli_note(struct cli *cli, const char *format, ...) ENVM_PRINTF(2, 3);
 

@@ -97,14 +97,19 @@ void envm_cli_line(const char *format, ...)
     va_end(args);
 }
 
+void envm_cli_start_output(struct cli *cli)
+{
+    if (cli->progress)
+        envm_progress_ui_clear(cli->progress);
+}
+
 void envm_cli_note(struct cli *cli, const char *format, ...)
 {
     va_list args;
 
     if (cli->common.quiet || cli->common.json)
         return;
-    if (cli->progress)
-        envm_progress_ui_clear(cli->progress);
+    envm_cli_start_output(cli);
     va_start(args, format);
     print_line(stderr, format, args);
     va_end(args);

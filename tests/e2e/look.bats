@@ -174,3 +174,15 @@ tool 0.1" ]
     run_envm search lib --override-channels
     expect_status 2
 }
+
+@test "on a terminal, progress is gone before results come" {
+    command -v script >/dev/null || skip "no script(1)"
+    for command in "search lib" "tree -s lib" "why lib -s lib" "create -p x lib --dry-run"; do
+        screen=$(TERM=xterm LC_ALL=C.UTF-8 script -qec "\"$ENVM\" $command -c \"$WORLD/channel\" --override-channels" /dev/null |
+            python3 -c 'import re, sys
+for line in sys.stdin.buffer.read().decode().replace("\r\n", "\n").split("\n"):
+    print(re.split("\r\x1b\\[K", line)[-1])')
+        case $screen in *reading*lib* | *solving*lib*) echo "$command: $screen"; return 1 ;; esac
+        case $screen in *lib*) ;; *) echo "$command: $screen"; return 1 ;; esac
+    done
+}
