@@ -46,7 +46,8 @@ ENVM_API ENVM_MUST_CHECK enum envm_code envm_context_new(const struct envm_conte
 ENVM_API void envm_context_free(struct envm_context *context);
 
 /* Sets what ends the process when memory runs out: called with the size that could not be had; it
- * must not return. Once, before any other call. */
+ * must not return. Once, before any other call. It is called for what OpenSSL allocates as well
+ * (for the whole process), unless OpenSSL was in use before. */
 ENVM_API void envm_on_out_of_memory(void (*handler)(size_t size));
 
 /* "0.1.0" */

@@ -24,12 +24,16 @@ void envm_set_out_of_memory_handler(void (*handler)(size_t size))
     out_of_memory = handler ? handler : default_out_of_memory;
 }
 
+_Noreturn void envm_end_without_memory(size_t size)
+{
+    out_of_memory(size);
+    abort(); /* a handler that returns has broken its contract */
+}
+
 static void *checked(void *pointer, size_t size)
 {
-    if (!pointer) {
-        out_of_memory(size);
-        abort(); /* a handler that returns has broken its contract */
-    }
+    if (!pointer)
+        envm_end_without_memory(size);
     return pointer;
 }
 

@@ -26,6 +26,9 @@ char *envm_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
 void envm_free(void *pointer);
 
+/* Calls the handler, for memory that was asked of somebody else (a library, the kernel) in vain. */
+_Noreturn void envm_end_without_memory(size_t size);
+
 /* `handler` must not return; NULL restores the default, which writes a line to stderr and ends the
  * process with status 8. Call before any thread is started. */
 void envm_set_out_of_memory_handler(void (*handler)(size_t size));

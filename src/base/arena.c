@@ -54,7 +54,7 @@ void *envm_arena_alloc(struct envm_arena *arena, size_t size)
     void *result;
 
     if (size > PTRDIFF_MAX / 2)
-        return envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+        envm_end_without_memory(SIZE_MAX);
     size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     if (!block || block->size - block->used < size)
         block = add_block(arena, size > BLOCK_SIZE / 4 ? (size > BLOCK_SIZE ? size : BLOCK_SIZE + 1)

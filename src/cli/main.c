@@ -85,6 +85,16 @@ static void out_of_memory(size_t size)
     _exit(8);
 }
 
+/* True once the program ends by its own will. Written by main alone. */
+static bool is_ending;
+
+/* Short of memory, libarchive ends the process itself when it cannot even say so in a message. */
+static void at_exit(void)
+{
+    if (!is_ending)
+        out_of_memory(0);
+}
+
 /* A file that is opened later must not become stdout by accident. */
 static void open_standard_descriptors(void)
 {
@@ -376,6 +386,7 @@ int main(int argc, char **argv)
     open_standard_descriptors();
     envm_on_out_of_memory(out_of_memory);
     envm_set_out_of_memory_handler(out_of_memory); /* the program has a base floor of its own */
+    (void)atexit(at_exit);
     envm_interrupt_install();
     cli.program = argc > 0 ? argv[0] : "envm";
     cli.memory = envm_memory_new();
@@ -387,5 +398,6 @@ int main(int argc, char **argv)
     envm_free(cli.words.items);
     envm_buf_release(&cli.json_text);
     envm_memory_free(cli.memory);
+    is_ending = true;
     return status;
 }

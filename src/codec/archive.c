@@ -6,6 +6,7 @@
 #include "codec/archive.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -54,12 +55,28 @@ static la_ssize_t give_compressed(struct archive *raw, void *user, const void **
     return got;
 }
 
+/* The library's error numbers do not tell: it has one for everything that zstd says. A window that
+ * is too large ("requires too much memory") is the archive's fault. */
+static bool is_short_of_memory(const char *why)
+{
+    static const char *const signs[] = {"can't allocate", "not enough memory", "out of memory",
+                                        "no memory"};
+
+    for (size_t i = 0; why && i < sizeof(signs) / sizeof(signs[0]); i++) {
+        if (strcasestr(why, signs[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum envm_code damaged(struct envm_archive *archive, struct envm_error *err)
 {
     const char *why = envm_archive_library()->error_string(archive->raw);
 
     if (archive->read_errno != 0)
         return envm_fail_errno(err, archive->read_errno, "reading '%s'", archive->name);
+    if (is_short_of_memory(why))
+        return envm_fail_errno(err, ENOMEM, "unpacking '%s'", archive->name);
     return envm_fail(err, ENVM_MALFORMED, "'%s': the compressed data is damaged: %s", archive->name,
                      why ? why : "unknown reason");
 }
@@ -70,10 +87,13 @@ static enum envm_code check_all_used(struct envm_archive *archive, struct envm_e
     uint64_t used = (uint64_t)envm_archive_library()->filter_bytes(archive->raw, -1);
 
     archive->at_end = true;
-    if (used != archive->end - archive->start)
-        return envm_fail(err, ENVM_MALFORMED, "'%s': data after the end of the compressed stream",
-                         archive->name);
-    return ENVM_OK;
+    if (used == archive->end - archive->start)
+        return ENVM_OK;
+    /* What fails while it looks at the first bytes is taken for an empty stream. */
+    if (archive->read_errno != 0 || envm_archive_library()->error_string(archive->raw))
+        return damaged(archive, err);
+    return envm_fail(err, ENVM_MALFORMED, "'%s': data after the end of the compressed stream",
+                     archive->name);
 }
 
 static enum envm_code give_plain(void *user, const uint8_t **ret_bytes, size_t *ret_size,
@@ -125,9 +145,13 @@ static enum envm_code start(struct envm_archive *archive, enum envm_archive_filt
 
     if (envm_archive_library()->read_support_format_raw(archive->raw) != ARCHIVE_OK ||
         envm_archive_library()->read_support_format_empty(archive->raw) != ARCHIVE_OK ||
-        add_filter(archive->raw, filter) != ARCHIVE_OK)
-        return envm_fail(err, ENVM_INTERNAL, "libarchive: %s",
-                         envm_archive_library()->error_string(archive->raw));
+        add_filter(archive->raw, filter) != ARCHIVE_OK) {
+        const char *why = envm_archive_library()->error_string(archive->raw);
+
+        if (is_short_of_memory(why))
+            return envm_fail_errno(err, ENOMEM, "unpacking '%s'", archive->name);
+        return envm_fail(err, ENVM_INTERNAL, "libarchive: %s", why ? why : "unknown reason");
+    }
     if (envm_archive_library()->read_open(archive->raw, archive, NULL, give_compressed, NULL) !=
         ARCHIVE_OK)
         return damaged(archive, err);

@@ -2,6 +2,7 @@
 #include "codec/digest.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -34,6 +35,33 @@ static const EVP_MD *md5(void)
     return md5_algorithm;
 }
 
+static void *crypto_malloc(size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    return envm_alloc(size);
+}
+
+static void *crypto_realloc(void *pointer, size_t size, const char *file, int line)
+{
+    (void)file, (void)line;
+    if (size > 0)
+        return envm_realloc(pointer, 1, size);
+    envm_free(pointer);
+    return NULL;
+}
+
+static void crypto_free(void *pointer, const char *file, int line)
+{
+    (void)file, (void)line;
+    envm_free(pointer);
+}
+
+/* OpenSSL 3.0 crashes when the first things that it allocates cannot be had. */
+void envm_digest_share_memory(void)
+{
+    (void)CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
+}
+
 /* NULL when OpenSSL refuses the algorithm (MD5 under a FIPS policy). */
 static EVP_MD_CTX *new_context(const EVP_MD *algorithm)
 {
@@ -43,16 +71,20 @@ static EVP_MD_CTX *new_context(const EVP_MD *algorithm)
         return NULL;
     context = EVP_MD_CTX_new();
     if (!context)
-        return envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+        envm_end_without_memory(0);
     if (EVP_DigestInit_ex(context, algorithm, NULL) == 1)
         return context;
     EVP_MD_CTX_free(context);
     return NULL;
 }
 
+/* No policy forbids SHA-256. When it fails, memory is short; a digest that is not known would be
+ * taken for one that differs. */
 void envm_hasher_init(struct envm_hasher *h, bool with_md5)
 {
     h->sha256 = new_context(sha256());
+    if (!h->sha256)
+        envm_end_without_memory(sizeof(struct envm_sha256));
     h->md5 = with_md5 ? new_context(md5()) : NULL;
 }
 
@@ -89,8 +121,9 @@ struct envm_sha256 envm_sha256_of(envm_str bytes)
 {
     struct envm_sha256 digest = {0};
 
-    digest.known =
-        sha256() && EVP_Digest(bytes.ptr, bytes.len, digest.bytes, NULL, sha256(), NULL) == 1;
+    if (!sha256() || EVP_Digest(bytes.ptr, bytes.len, digest.bytes, NULL, sha256(), NULL) != 1)
+        envm_end_without_memory(sizeof(struct envm_sha256));
+    digest.known = true;
     return digest;
 }
 

@@ -10,6 +10,11 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
+/* From now on what OpenSSL allocates, for whomever, ends in the out-of-memory handler of
+ * base/alloc.h, too, when it cannot be had. Does nothing when OpenSSL has allocated already. Call
+ * before any thread is started. Source: CRYPTO_set_mem_functions(3). */
+void envm_digest_share_memory(void);
+
 struct envm_hasher {
     void *sha256; /* EVP_MD_CTX */
     void *md5;    /* NULL when not wanted */

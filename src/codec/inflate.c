@@ -23,7 +23,7 @@ struct envm_zstd *envm_zstd_open(void)
 
     stream->context = ZSTD_createDCtx();
     if (!stream->context)
-        envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+        envm_end_without_memory(0);
     ZSTD_DCtx_setParameter(stream->context, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
     return stream;
 }

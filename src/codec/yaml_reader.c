@@ -259,7 +259,7 @@ static enum envm_code syntax_error(struct builder *b, const yaml_parser_t *parse
     char c = char_at(text, mark);
 
     if (parser->error == YAML_MEMORY_ERROR)
-        envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+        envm_end_without_memory(0);
     if (strstr(problem, "cannot start any token") && c == '\t') {
         refuse(b, mark->line, mark->column, "a tab in the indentation");
         return envm_error_hint(b->err, ENVM_MALFORMED, "indent with spaces");
@@ -302,7 +302,7 @@ static enum envm_code read_events(struct builder *b, envm_str text)
     bool more = true;
 
     if (!yaml_parser_initialize(&parser))
-        envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+        envm_end_without_memory(0);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr, text.len);
     for (size_t events = 0; more; events++) {

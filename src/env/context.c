@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "codec/digest.h"
 #include "codec/url.h"
 #include "env/holders.h"
 #include "lock/lockfile_explicit.h"
@@ -16,6 +17,7 @@
 void envm_on_out_of_memory(void (*handler)(size_t size))
 {
     envm_set_out_of_memory_handler(handler);
+    envm_digest_share_memory();
 }
 
 const char *envm_version_string(void)

@@ -25,10 +25,10 @@ void *envm_large_alloc(size_t size)
     if (size < LARGE_PAGE)
         return envm_alloc_zero(size, 1);
     if (size > SIZE_MAX / 2)
-        return envm_alloc(SIZE_MAX); /* ends in the out-of-memory handler */
+        envm_end_without_memory(SIZE_MAX);
     pointer = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pointer == MAP_FAILED)
-        return envm_alloc(SIZE_MAX);
+        envm_end_without_memory(SIZE_MAX);
     start = (uintptr_t)pointer;
     aligned = (start + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
     if (aligned > start)
