@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "sys/fs.h"
 #include "sys/fs_lock.h"
+#include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
 
 enum envm_code envm_prefix_lock_take(int prefix_fd, unsigned timeout_ms,
@@ -204,6 +205,15 @@ static enum envm_code collect_folder(void *user, const struct envm_fs_entry *ent
     return ENVM_OK;
 }
 
+/* What a repair leaves that was killed while it wrote a record. Whoever holds the lock is alone. */
+static void sweep_records(int prefix_fd)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    if (envm_fs_open_dir(prefix_fd, ENVM_RELPATH("conda-meta"), &fd, NULL) == ENVM_OK)
+        envm_fs_sweep_files(fd, ".envm-", 0);
+}
+
 enum envm_code envm_transaction_recover_locked(struct envm_arena *arena, int prefix_fd,
                                                const struct envm_recover_settings *settings,
                                                struct envm_recover_result *ret_result,
@@ -219,6 +229,8 @@ enum envm_code envm_transaction_recover_locked(struct envm_arena *arena, int pre
     ENVM_CLEANUP(names) struct names names = {.arena = arena};
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
 
+    if (!settings->dry_run)
+        sweep_records(prefix_fd);
     ENVM_TRY(envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &kind, NULL, err));
     if (kind == ENVM_FS_DIRECTORY) {
         ENVM_TRY(envm_fs_open_dir(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES),
