@@ -196,7 +196,7 @@ PYTHON
     run_envm tree -n e ssl
     expect_status 0
     [ "$output" = "ssl 3.1 [asked for]
-├─ zlib 1.3 [>=2 and zlib[when='python >=3']] (not met)
+├─ zlib 1.3 [>=2] (not met)
 └─ gone >=1 (missing)" ]
     run_envm tree -n e ssl --virtual
     [[ $output == *"__cuda >=12 (missing)"* ]]
