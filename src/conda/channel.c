@@ -343,8 +343,7 @@ envm_str envm_channel_subdir_url(struct envm_arena *arena, const struct envm_cha
                              ENVM_STR_ARGS(subdir));
 }
 
-/* The name behind a URL below the default alias or Anaconda's host; other texts as they are. */
-static envm_str short_name(envm_str text)
+envm_str envm_channel_short_name(envm_str text)
 {
     envm_str below;
     size_t i;
@@ -366,8 +365,8 @@ bool envm_channel_name_matches(envm_str wanted, envm_str channel)
 {
     size_t i;
 
-    wanted = short_name(wanted);
-    channel = short_name(channel);
+    wanted = envm_channel_short_name(wanted);
+    channel = envm_channel_short_name(channel);
     if (is_url(wanted) || is_url(channel))
         return envm_str_equal(wanted, channel);
     if (envm_str_equal_nocase(wanted, channel))

@@ -51,5 +51,8 @@ envm_str envm_channel_subdir_url(struct envm_arena *arena, const struct envm_cha
  * without case and stand for what they are by default (conda.anaconda.org, repo.anaconda.com for
  * "pkgs/main"…); "defaults" names each of Anaconda's default channels. */
 bool envm_channel_name_matches(envm_str wanted, envm_str channel);
+/* The canonical name of the channel that `text` means: what is below the default alias or
+ * Anaconda's host, else `text` without a slash at its end. A part of `text`, or static. */
+envm_str envm_channel_short_name(envm_str text);
 
 #endif

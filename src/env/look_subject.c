@@ -10,6 +10,7 @@
 #include "env/input.h"
 #include "env/look_graph.h"
 #include "env/resolve.h"
+#include "env/wishes.h"
 #include "prefix/prefix_record.h"
 
 struct reading {
@@ -33,6 +34,25 @@ static envm_str platform_of(const struct envm_prefix_record_list *records)
     return envm_platform_host();
 }
 
+/* What another tool noted in its history only. What cannot be read is not known. */
+static struct envm_str_list history_specs(struct reading *r, int fd,
+                                          const struct envm_prefix_record_list *installed)
+{
+    struct envm_wishes wishes = {0};
+    envm_str *texts;
+
+    for (size_t i = 0; i < installed->count; i++)
+        if (installed->items[i]->requested_specs.count > 0)
+            return (struct envm_str_list){0};
+    if (envm_wishes_read(r->arena, fd, r->view.subject, installed, &wishes, NULL) != ENVM_OK ||
+        wishes.are_guessed)
+        return (struct envm_str_list){0};
+    texts = envm_arena_new_array(r->arena, envm_str, wishes.list.count);
+    for (size_t i = 0; i < wishes.list.count; i++)
+        texts[i] = wishes.list.items[i].text;
+    return (struct envm_str_list){texts, wishes.list.count};
+}
+
 static enum envm_code read_environment(struct reading *r, const struct envm_target *target,
                                        struct envm_error *err)
 {
@@ -52,7 +72,9 @@ static enum envm_code read_environment(struct reading *r, const struct envm_targ
         requested[i] = installed.items[i]->requested_specs;
     }
     r->packages.records = (struct envm_record_list){records, installed.count};
-    r->packages.requested = requested;
+    r->packages.specs = history_specs(r, fd, &installed);
+    if (r->packages.specs.count == 0)
+        r->packages.requested = requested;
     r->view.bad_records = installed.bad_files;
     r->view.platform = platform_of(&installed);
     return envm_resolve_virtual(r->context, r->arena, r->view.platform,

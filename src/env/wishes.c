@@ -253,7 +253,8 @@ enum envm_code envm_wishes_read(struct envm_arena *arena, int fd, envm_str prefi
             add_if_understood(&r, specs.items[i]);
     }
     drop_unmet(&r);
-    if (wishes.list.count == 0)
+    wishes.are_guessed = wishes.list.count == 0;
+    if (wishes.are_guessed)
         take_leaves(&r);
     ENVM_TRY(read_meta(&r, ENVM_RELPATH("conda-meta/pinned"), &text, err));
     read_pinned(&r, text);

@@ -28,6 +28,7 @@ struct envm_wish_list {
 struct envm_wishes {
     struct envm_wish_list list;  /* of packages that are installed */
     struct envm_str_list pinned; /* lines of conda-meta/pinned */
+    bool are_guessed;            /* nothing says what was asked for: what no package needs */
     bool has_lock;
     struct envm_lockfile lock; /* that the environment keeps, when has_lock */
     envm_str platform;         /* of the installed packages */

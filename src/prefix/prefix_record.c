@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "codec/digest.h"
 #include "codec/json_reader.h"
+#include "conda/channel.h"
 #include "conda/package_record.h"
 
 #define CHECKSUM_DIGITS 64
@@ -296,6 +297,18 @@ static void read_own_keys(struct record_reader *reader, envm_str *ret_channel)
     }
 }
 
+/* conda and mamba write ".../conda-forge/linux-64", which is the channel conda-forge. */
+static envm_str foreign_channel(const struct envm_package_record *package)
+{
+    envm_str channel = package->channel;
+    size_t tail = package->subdir.len + 1;
+
+    if (package->subdir.len > 0 && channel.len > tail &&
+        envm_str_ends_with(channel, package->subdir) && channel.ptr[channel.len - tail] == '/')
+        channel = envm_str_slice(channel, 0, channel.len - tail);
+    return envm_channel_short_name(channel);
+}
+
 static void read_keys(struct record_reader *reader, struct envm_package_record *package)
 {
     struct envm_prefix_record *record = reader->record;
@@ -328,8 +341,7 @@ static void read_keys(struct record_reader *reader, struct envm_package_record *
         else
             envm_json_skip(&reader->json, NULL);
     }
-    if (own_channel.len > 0)
-        package->channel = own_channel;
+    package->channel = own_channel.len > 0 ? own_channel : foreign_channel(package);
     if (record->requested_specs.count == 0 && old_spec.len > 0) {
         record->requested_specs.items = envm_arena_copy(reader->arena, &old_spec, sizeof(old_spec));
         record->requested_specs.count = 1;

@@ -190,9 +190,19 @@ for name in glob.glob(sys.argv[1] + "/*.json"):
     record = json.load(open(name))
     for key in ("envm", "requested_spec", "requested_specs"):
         record.pop(key, None)
+    record["channel"] += "/" + record["subdir"]
     for path in record["paths_data"]["paths"]:
         path.pop("envm", None)
     json.dump(record, open(name, "w"))
+open(sys.argv[1] + "/history", "w").write("==> 2024-01-01 00:00:00 <==\n# update specs: ['old-only']\n")
+PY
+    run_envm why -n e base-lib
+    expect_status 0
+    case $output in *"old-only 1.0 [asked for]"*) ;; *) echo "$output"; false ;; esac
+    run_envm list -n e --json
+    [ "$(json 'sorted({p["channel"] for p in d["packages"]})')" = "['file://$WORLD/channel']" ]
+    python3 - "$ENVM_ROOT/envs/e/conda-meta" <<'PY'
+import sys
 open(sys.argv[1] + "/history", "w").write("==> 2024-01-01 00:00:00 <==\n")
 open(sys.argv[1] + "/pinned", "w").write("# ours\nbase-lib <2\n")
 PY

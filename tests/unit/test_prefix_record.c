@@ -151,6 +151,7 @@ static void test_conda_record(void **state)
              envm_sha256_hex(&digest).text);
     OK(envm_prefix_record_read(&arena, envm_str_from(json), &record, &err));
     assert_false(record.by_envm);
+    assert_str(record.record->channel, "conda-forge");
     assert_int_equal(record.path_count, 2);
     assert_str(record.paths[0].path.s, "a/__pycache__/a.pyc");
     assert_true(record.paths[0].generated);
