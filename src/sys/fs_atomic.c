@@ -60,7 +60,9 @@ enum envm_code envm_fs_write_atomic(int dirfd, struct envm_relpath path, envm_st
 
 #define WHOLE_FILE_MAX ((size_t)256 << 20)
 
-/* How many bytes of `text` stand at `offset` already. False when something else does. */
+/* How many bytes of `text` stand at `offset` already. False when something else does. Zeros are a
+ * write of it that a loss of power has torn: the file had got its length and not all of its bytes.
+ */
 static bool written_there(int fd, uint64_t offset, envm_str text, size_t *ret_written)
 {
     ENVM_CLEANUP(envm_heap) char *found = envm_alloc(text.len + 1);
@@ -76,7 +78,14 @@ static bool written_there(int fd, uint64_t offset, envm_str text, size_t *ret_wr
         got += (size_t)part;
     }
     *ret_written = got;
-    return memcmp(found, text.ptr, got) == 0;
+    for (size_t i = got; i > 0; i--) {
+        if (found[i - 1] == text.ptr[i - 1])
+            continue;
+        if (found[i - 1] != '\0')
+            return false;
+        *ret_written = i - 1;
+    }
+    return true;
 }
 
 /* Others have appended: the text goes behind that, unless it is the end already. */
@@ -107,12 +116,15 @@ static int append_at(int fd, uint64_t offset, envm_str text)
     return 0;
 }
 
-static enum envm_code append_to_copy(int dirfd, struct envm_relpath path, int fd, envm_str text,
-                                     const struct stat *status, bool sync, struct envm_error *err)
+static enum envm_code append_to_copy(int dirfd, struct envm_relpath path, int fd, uint64_t offset,
+                                     envm_str text, const struct stat *status, bool sync,
+                                     struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf whole = envm_buf_limit(WHOLE_FILE_MAX);
 
     ENVM_TRY(envm_fs_read_fd(fd, path.s.ptr, &whole, err));
+    if (whole.len > offset) /* torn */
+        whole.len = (size_t)offset;
     envm_buf_add_str(&whole, text);
     if (whole.overflowed)
         return envm_fail(err, ENVM_MALFORMED, "writing '%s': the file is too long", path.s.ptr);
@@ -144,7 +156,8 @@ enum envm_code envm_fs_append_once(int dirfd, struct envm_relpath path, uint64_t
     if ((uint64_t)status.st_size < offset || !written_there(fd, offset, text, &written))
         find_end(fd, &status, text, &offset, &written);
     if (written < text.len && status.st_nlink > 1)
-        return append_to_copy(dirfd, path, fd, envm_str_skip(text, written), &status, sync, err);
+        return append_to_copy(dirfd, path, fd, offset + written, envm_str_skip(text, written),
+                              &status, sync, err);
     result = append_at(fd, offset + written, envm_str_skip(text, written));
     if (result < 0)
         return envm_fs_fail_below(err, -result, "writing", path.s);

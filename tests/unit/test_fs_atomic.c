@@ -98,6 +98,17 @@ static void appends_once(void **state)
                                    &err));
         scratch_holds(&dir, "file", rows[i].after);
     }
+    /* Torn by a loss of power: the length is there, the bytes are not. */
+    for (size_t zeros = 1; zeros <= 9; zeros++) {
+        char torn[13] = "old\nnew line\n";
+        int fd = openat(dir.fd, "file", O_WRONLY | O_TRUNC);
+
+        memset(torn + 4 + (9 - zeros) / 2, 0, zeros);
+        assert_int_equal(write(fd, torn, sizeof(torn)), sizeof(torn));
+        close(fd);
+        OK(envm_fs_append_once(dir.fd, rel("file"), 4, ENVM_STR("new line\n"), 0644, false, &err));
+        scratch_holds(&dir, "file", "old\nnew line\n");
+    }
     scratch_write(&dir, "file", "old\n");
     assert_int_equal(linkat(dir.fd, "file", dir.fd, "twin", 0), 0);
     OK(envm_fs_append_once(dir.fd, rel("file"), 4, ENVM_STR("new line\n"), 0644, false, &err));
