@@ -63,24 +63,30 @@ static enum envm_code note_failure(struct repairing *r, envm_str package, enum e
 
 /* --- what should be there ------------------------------------------------------------------- */
 
-/* A lock that cannot be read is named by the verification at the end. */
-static void read_kept_lock(struct repairing *r)
+/* A damaged lock is named by the verification at the end. One that only cannot be read now would
+ * be missed in the records: it knows what was asked for. */
+static enum envm_code read_kept_lock(struct repairing *r, struct envm_error *err)
 {
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
     const struct envm_lock_platform *platform;
     envm_str text = {0};
     bool exists = false;
+    enum envm_code code = envm_kept_lock_read(r->arena, r->fd, &text, &exists, &failure);
 
-    if (envm_kept_lock_read(r->arena, r->fd, &text, &exists, NULL) != ENVM_OK || !exists ||
+    if (code == ENVM_IO)
+        return envm_fail(err, code, "%s", failure.text);
+    if (code != ENVM_OK || !exists ||
         envm_lockfile_read(r->arena, text, "envm.lock", &r->kept, NULL) != ENVM_OK)
-        return;
+        return ENVM_OK;
     platform = envm_lockfile_platform(&r->kept, r->repair.platform);
     if (!platform && r->kept.platform_count == 1)
         platform = &r->kept.platforms[0];
     if (!platform)
-        return;
+        return ENVM_OK;
     r->locked = platform->packages;
     if (r->records.count == 0)
         r->repair.platform = platform->platform;
+    return ENVM_OK;
 }
 
 static const struct envm_package_record *find_record(const struct repairing *r, envm_str name)
@@ -117,7 +123,7 @@ static enum envm_code load(struct repairing *r, struct envm_error *err)
     r->records = (struct envm_prefix_record_list){0};
     ENVM_TRY(envm_prefix_records_load(r->arena, r->fd, true, &r->records, err));
     r->repair.platform = envm_installed_platform(&r->records);
-    read_kept_lock(r);
+    ENVM_TRY(read_kept_lock(r, err));
     return learn_python(r, err);
 }
 

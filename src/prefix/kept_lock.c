@@ -22,13 +22,18 @@ static enum envm_code check_sum(int prefix_fd, envm_str lock, struct envm_error 
     ENVM_CLEANUP(envm_buf) struct envm_buf kept = envm_buf_limit(SUM_SIZE_MAX);
     ENVM_CLEANUP(envm_buf) struct envm_buf wanted = envm_buf_text();
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
+    enum envm_code code;
 
     ENVM_TRY(envm_fs_stat(prefix_fd, ENVM_KEPT_LOCK_SUM, &kind, NULL, err));
     if (kind == ENVM_FS_ABSENT)
         return ENVM_OK;
     envm_kept_lock_sum(lock, &wanted);
-    if (envm_fs_read_at(prefix_fd, ENVM_KEPT_LOCK_SUM, &kept, NULL) == ENVM_OK &&
-        envm_str_equal(envm_buf_str(&kept), envm_buf_str(&wanted)))
+    code = envm_fs_read_at(prefix_fd, ENVM_KEPT_LOCK_SUM, &kept, err);
+    if (code == ENVM_IO)
+        return code;
+    if (code != ENVM_OK && err)
+        envm_error_release(err);
+    if (code == ENVM_OK && envm_str_equal(envm_buf_str(&kept), envm_buf_str(&wanted)))
         return ENVM_OK;
     return envm_fail(err, ENVM_DAMAGED, "it does not match conda-meta/envm.lock.sha256");
 }
