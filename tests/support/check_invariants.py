@@ -39,6 +39,11 @@ def _plain_lock(path):
         return file.read().split("\nprovenance:")[0]
 
 
+def _sum_matches(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().split() == [_hash(path[:-len(".sha256")]), "envm.lock"]
+
+
 def _plain_record(path):
     """Whether files could be linked or had to be copied is no difference."""
     with open(path, encoding="utf-8") as file:
@@ -73,8 +78,11 @@ def snapshot(prefix):
                 found[path] = ("history", _plain_history(full))
             elif folder.endswith("conda-meta") and name.endswith(".json"):
                 found[path] = ("record", _plain_record(full))
-            elif path == "conda-meta/envm.lock":
+            elif path == "conda-meta/envm.lock" or re.fullmatch(
+                    r"conda-meta/envm/revisions/\d+\.lock", path):
                 found[path] = ("lock", _plain_lock(full))
+            elif path == "conda-meta/envm.lock.sha256":
+                found[path] = ("sum of the lock", _sum_matches(full))
             else:
                 # Owners may write or not as the file is linked or copied; executable is what counts.
                 found[path] = ("file", bool(info.st_mode & stat.S_IXUSR), _hash(full))

@@ -252,8 +252,8 @@ class Repair(Sync):
 
 
 SCENARIOS = {"sync": Sync, "sync-cold": SyncCold, "install": Install, "update": Update,
-             "remove": RemovePackage, "rollback": Rollback, "create": Create, "recover": Recover, "env-remove": Remove,
-             "clean": Clean, "replace": Replace, "clobber": Clobber, "repair": Repair}
+             "remove": RemovePackage, "rollback": Rollback, "create": Create, "recover": Recover,
+             "env-remove": Remove, "clean": Clean, "replace": Replace, "clobber": Clobber, "repair": Repair}
 
 
 def count_calls(scenario, options):
