@@ -81,7 +81,7 @@ expect_whole() {
     expect_status 10
     [ "$(json '[x["path"] for x in d["repaired"]]')" = "['bin/app']" ]
     [ "$(json '[x["path"] for x in d["remaining"]]')" = "['lib/lib.txt']" ]
-    [[ "$(json 'd["failures"]')" == *"lib-2.1-0: "*"file is not on the server"* ]]
+    [[ "$(json 'd["failures"]')" == *"lib-2.1-0: "*"there is no such file"* ]]
     [ "$(json 'd["error"]["exit"]')" = 10 ]
 }
 
