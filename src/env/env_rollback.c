@@ -265,6 +265,8 @@ static enum envm_code apply(struct rollback *r, struct envm_error *err)
 static enum envm_code roll_back(struct rollback *r, struct envm_error *err)
 {
     enum envm_clobber_policy ignored;
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    enum envm_code code;
 
     ENVM_TRY(envm_clobber_policy_from(r->options->on_clobber, &ignored, err));
     ENVM_TRY(envm_context_learn_channels(r->context, r->arena, err));
@@ -272,9 +274,13 @@ static enum envm_code roll_back(struct rollback *r, struct envm_error *err)
     ENVM_TRY(read_state(r, err));
     ENVM_TRY(check_machine(r, err));
     /* Only for the history and for telling whether anything changes: an environment whose own lock
-     * is damaged can be gone back from. */
-    if (envm_wishes_read(r->arena, environment_fd(r), r->report->prefix, &r->installed, &r->wishes,
-                         NULL) != ENVM_OK)
+     * is damaged can be gone back from. One that only cannot be read now is waited for: the history
+     * would miss what is given up. */
+    code = envm_wishes_read(r->arena, environment_fd(r), r->report->prefix, &r->installed,
+                            &r->wishes, &failure);
+    if (code == ENVM_IO)
+        return envm_fail(err, code, "%s", failure.text);
+    if (code != ENVM_OK)
         r->wishes = (struct envm_wishes){0};
     make_plan(r);
     if (r->options->dry_run || r->report->nothing_to_do)
