@@ -5,26 +5,7 @@ load helpers
 
 setup() {
     setup_world
-    make_channel "$WORLD/channel" <<'JSON'
-[
- {"name": "base-lib", "version": "1.0", "build": "0", "subdir": "linux-64", "files": {"lib/base.txt": "1\n"}},
- {"name": "base-lib", "version": "2.0", "build": "0", "subdir": "linux-64", "files": {"lib/base.txt": "2\n"}},
- {"name": "app", "version": "1.0", "build": "0", "subdir": "linux-64", "depends": ["base-lib >=1"],
-  "files": {"bin/app": {"text": "#!/bin/sh\necho app 1 in @PREFIX@\n", "exec": true}}},
- {"name": "app", "version": "2.0", "build": "0", "subdir": "linux-64", "depends": ["base-lib >=2", "extra"],
-  "files": {"bin/app": {"text": "#!/bin/sh\necho app 2 in @PREFIX@\n", "exec": true}, "share/app2.txt": "two\n"}},
- {"name": "extra", "version": "1.0", "build": "0", "subdir": "linux-64", "files": {"lib/extra.txt": "e\n"}},
- {"name": "python", "version": "3.11.2", "build": "0_cpython", "subdir": "linux-64",
-  "files": {"bin/python3.11": {"text": "#!/bin/sh\nexec python3 -B \"$@\"\n", "exec": true},
-            "bin/python": {"symlink": "python3.11"}}},
- {"name": "python", "version": "3.12.1", "build": "0_cpython", "subdir": "linux-64",
-  "files": {"bin/python3.12": {"text": "#!/bin/sh\nexec python3 -B \"$@\"\n", "exec": true},
-            "bin/python": {"symlink": "python3.12"}}},
- {"name": "tool", "version": "0.1", "build": "pyh_0", "subdir": "noarch", "noarch": "python",
-  "depends": ["python >=3.9"], "entry_points": ["tool = tool.main:run"],
-  "files": {"site-packages/tool/__init__.py": "", "site-packages/tool/main.py": "def run():\n    print('tool runs')\n"}}
-]
-JSON
+    changing_channel
     C="--override-channels -c $WORLD/channel"
     E="$ENVM_ROOT/envs/e"
 }
