@@ -14,6 +14,7 @@
 #include "codec/url.h"
 #include "conda/package_record.h"
 #include "store/package_store.h"
+#include "sys/process.h"
 
 struct store_world {
     struct scratch dir; /* holds cache/ and out/ */
@@ -63,6 +64,25 @@ static __attribute__((unused)) void store_world_drop(struct store_world *world)
     envm_downloader_free(world->downloader);
     close(world->cache_fd);
     scratch_drop(&world->dir);
+}
+
+/* A scratch directory with the channel that `spec` (mkchannel.py) describes in its folder
+ * "channel". */
+static __attribute__((unused)) struct scratch store_channel_make(const char *spec)
+{
+    struct scratch dir = scratch_make();
+    char script[4096], out[1024], file[1024];
+    int status = -1;
+
+    scratch_write(&dir, "spec.json", spec);
+    snprintf(script, sizeof(script), "%s/tests/support/mkchannel.py", getenv("ENVM_SOURCE_DIR"));
+    snprintf(out, sizeof(out), "%s/channel", dir.path);
+    snprintf(file, sizeof(file), "%s/spec.json", dir.path);
+    const char *const argv[] = {"python3", script, out, file, NULL};
+
+    OK(envm_process_capture(argv, NULL, NULL, 60000, NULL, &status, &err));
+    assert_int_equal(status, 0);
+    return dir;
 }
 
 /* A record for the file as an @EXPLICIT line with its sha256 would give it. */

@@ -24,19 +24,8 @@ static struct scratch channel;
 
 static int make_channel(void **state)
 {
-    char script[4096], out[1024], file[1024];
-    int status = -1;
-
     (void)state;
-    channel = scratch_make();
-    scratch_write(&channel, "spec.json", spec);
-    snprintf(script, sizeof(script), "%s/tests/support/mkchannel.py", getenv("ENVM_SOURCE_DIR"));
-    snprintf(out, sizeof(out), "%s/channel", channel.path);
-    snprintf(file, sizeof(file), "%s/spec.json", channel.path);
-    const char *const argv[] = {"python3", script, out, file, NULL};
-
-    OK(envm_process_capture(argv, NULL, NULL, 60000, NULL, &status, &err));
-    assert_int_equal(status, 0);
+    channel = store_channel_make(spec);
     return 0;
 }
 
