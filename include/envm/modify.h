@@ -66,7 +66,8 @@ struct envm_modify_report {
     struct envm_record_view packages; /* of the environment afterwards */
     struct envm_str_list requests;    /* that hold afterwards */
     struct envm_str_list held_back;   /* UPDATE: "python stays at 3.11.9: …", one each */
-    bool nothing_to_do;               /* packages and requests are what they were */
+    struct envm_str_list along; /* REMOVE, dry_run, no cascade: asked for by itself and would go */
+    bool nothing_to_do;         /* packages and requests are what they were */
     struct envm_sha256 tree;
     size_t downloaded;
     struct envm_str_list kept_files;      /* files of the user that were moved aside */

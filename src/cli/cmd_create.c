@@ -125,7 +125,7 @@ static void report_text(struct cli *cli, const struct create_args *args, bool sy
     if (report->name.len > 0)
         envm_cli_note(cli, "use it: envm activate %.*s", ENVM_STR_ARGS(report->name));
     else
-        envm_cli_note(cli, "use it: envm activate '%.*s'", ENVM_STR_ARGS(report->prefix));
+        envm_cli_note(cli, "use it: envm activate %s", envm_cli_word(cli, report->prefix));
 }
 
 static enum envm_code make(struct cli *cli, const struct create_args *args,

@@ -57,6 +57,8 @@ extern const struct option_row envm_common_rows[];
 
 /* Makes cli->context from the common options, once. */
 enum envm_code envm_cli_context(struct cli *cli, struct envm_error *err);
+/* A word as a POSIX shell reads it back: plain ones as they are, others quoted; in cli->memory. */
+const char *envm_cli_word(struct cli *cli, envm_str word);
 /* The command line as text, quoted where needed, credentials redacted; in cli->memory. */
 const char *envm_cli_command_line(struct cli *cli);
 /* Prints help for a command, or the overview for NULL, to stdout. */

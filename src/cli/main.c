@@ -138,26 +138,41 @@ enum envm_code envm_cli_context(struct cli *cli, struct envm_error *err)
     return cli->context ? ENVM_OK : envm_context_new(&options, &cli->context, err);
 }
 
-/* Plain words stay as they are, others are quoted for a POSIX shell. */
-const char *envm_cli_command_line(struct cli *cli)
+static void add_word(struct envm_buf *line, envm_str word)
 {
     static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "_-./:=,+@%^";
+
+    size_t plain = 0;
+
+    while (plain < word.len && memchr(safe, word.ptr[plain], sizeof(safe) - 1))
+        plain++;
+    if (word.len > 0 && plain == word.len) {
+        envm_buf_add_str(line, word);
+        return;
+    }
+    envm_buf_add_byte(line, '\'');
+    for (size_t i = 0; i < word.len; i++)
+        envm_buf_add_cstr(line, word.ptr[i] == '\'' ? "'\\''" : (char[]){word.ptr[i], 0});
+    envm_buf_add_byte(line, '\'');
+}
+
+const char *envm_cli_word(struct cli *cli, envm_str word)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit((size_t)1 << 20);
+
+    add_word(&text, word);
+    return envm_redact(cli->memory, envm_buf_str(&text)).ptr;
+}
+
+const char *envm_cli_command_line(struct cli *cli)
+{
     ENVM_CLEANUP(envm_buf) struct envm_buf line = envm_buf_limit((size_t)1 << 20);
 
     envm_buf_add_cstr(&line, "envm");
     for (int i = 1; i < cli->argc; i++) {
-        const char *word = cli->argv[i];
-
         envm_buf_add_byte(&line, ' ');
-        if (*word && word[strspn(word, safe)] == '\0') {
-            envm_buf_add_cstr(&line, word);
-            continue;
-        }
-        envm_buf_add_byte(&line, '\'');
-        for (const char *c = word; *c; c++)
-            envm_buf_add_cstr(&line, *c == '\'' ? "'\\''" : (char[]){*c, 0});
-        envm_buf_add_byte(&line, '\'');
+        add_word(&line, envm_str_from(cli->argv[i]));
     }
     return envm_redact(cli->memory, envm_buf_str(&line)).ptr;
 }

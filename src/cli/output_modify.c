@@ -123,6 +123,7 @@ static void report_json(struct cli *cli, bool dry_run, const struct envm_modify_
     envm_json_field_u64(w, "downloaded", report->downloaded);
     envm_json_field_list(w, "requests", report->requests);
     envm_json_field_list(w, "held_back", report->held_back);
+    envm_json_field_list(w, "needs_yes", report->along);
     envm_json_field_list(w, "kept_files", report->kept_files);
     envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
     envm_cli_json_packages(w, "packages", report->packages);
@@ -136,6 +137,8 @@ static void report_text(struct cli *cli, bool dry_run, const struct envm_modify_
         return;
     }
     if (dry_run) {
+        envm_cli_note_list(
+            cli, "asked for by themselves, so that --yes is needed to remove:", report->along);
         envm_cli_note(cli, report->entry_count > 0
                                ? "nothing was changed"
                                : "no package would change, only what is asked for; nothing was "

@@ -2,6 +2,7 @@
 #include "env/modification.h"
 
 #include "base/error.h"
+#include "env/close_names.h"
 
 /* --- remove ------------------------------------------------------------------------------- */
 
@@ -54,31 +55,34 @@ static bool is_lost(const struct envm_modification *m, const struct envm_wish *w
     return true;
 }
 
-/* Whoever removes a library rarely means the python on top of it. */
+static bool is_requested(const struct envm_modification *m, envm_str name)
+{
+    for (size_t i = 0; i < m->wishes.list.count; i++)
+        if (envm_match_spec_matches_name(m->wishes.list.items[i].spec, name))
+            return true;
+    return false;
+}
+
+/* Whoever removes a library rarely means the python on top of it. A plan is only looked at, so it
+ * says what it would need instead of failing. */
 static enum envm_code check_cascade(struct envm_modification *m, const bool *asked,
                                     const bool *gone, struct envm_error *err)
 {
-    ENVM_CLEANUP(envm_buf) struct envm_buf names = envm_buf_text();
+    envm_str *names = envm_arena_new_array(m->arena, envm_str, m->before.count);
     size_t count = 0;
 
-    for (size_t i = 0; i < m->before.count; i++) {
-        bool requested = false;
-
-        for (size_t k = 0; k < m->wishes.list.count; k++)
-            requested |= envm_match_spec_matches_name(m->wishes.list.items[k].spec,
-                                                      m->before.items[i]->name);
-        if (asked[i] || !gone[i] || !requested)
-            continue;
-        envm_buf_printf(&names, "%s%.*s", count++ ? ", " : "",
-                        ENVM_STR_ARGS(m->before.items[i]->name));
-    }
+    for (size_t i = 0; i < m->before.count; i++)
+        if (gone[i] && !asked[i] && is_requested(m, m->before.items[i]->name))
+            names[count++] = m->before.items[i]->name;
     if (count == 0 || m->options->cascade)
+        return ENVM_OK;
+    m->report->along = (struct envm_str_list){names, count};
+    if (m->options->dry_run)
         return ENVM_OK;
     (void)envm_fail(err, ENVM_USAGE,
                     "this would take along what was asked for by itself and needs it: %.*s",
-                    ENVM_STR_ARGS(envm_buf_str(&names)));
-    return envm_error_hint(err, ENVM_USAGE,
-                           "look at the plan with --dry-run --yes; go ahead with --yes");
+                    ENVM_STR_ARGS(envm_join_names(m->arena, m->report->along)));
+    return envm_error_hint(err, ENVM_USAGE, "look at the plan with --dry-run; go ahead with --yes");
 }
 
 static void drop_requests(struct envm_modification *m, const bool *gone)

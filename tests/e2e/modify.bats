@@ -128,6 +128,10 @@ why() {
     expect_status 2
     expect_error "app"
     expect_error "--yes"
+    run_envm remove -n e base-lib --dry-run --json
+    expect_status 0
+    [ "$(json 'd["needs_yes"]')" = "['app']" ]
+    [[ "$(plan)" == *"remove app 2.0; remove base-lib 2.0"* ]]
     run_envm remove -n e app --json
     expect_status 0
     [ "$(plan)" = "remove app 2.0; remove base-lib 2.0; remove extra 1.0" ]
