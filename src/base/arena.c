@@ -137,6 +137,24 @@ envm_str envm_arena_concat(struct envm_arena *arena, envm_str left, envm_str rig
     return envm_str_n(text, left.len + right.len);
 }
 
+envm_str envm_arena_join(struct envm_arena *arena, struct envm_str_list list, const char *between)
+{
+    size_t gap = strlen(between), len = 0;
+
+    for (size_t i = 0; i < list.count; i++)
+        len += list.items[i].len + (i ? gap : 0);
+    char *text = envm_arena_alloc(arena, len + 1), *at = text;
+    for (size_t i = 0; i < list.count; i++) {
+        envm_str item = list.items[i];
+
+        if (i)
+            at = mempcpy(at, between, gap);
+        if (item.len > 0)
+            at = mempcpy(at, item.ptr, item.len);
+    }
+    return envm_str_n(text, len);
+}
+
 struct envm_str_list envm_arena_str_list(struct envm_arena *arena, struct envm_str_list list)
 {
     envm_str *items = envm_arena_new_array(arena, envm_str, list.count);

@@ -40,6 +40,8 @@ envm_str envm_arena_vprintf(struct envm_arena *arena, const char *format, va_lis
     ENVM_PRINTF(2, 0);
 /* left + right. */
 envm_str envm_arena_concat(struct envm_arena *arena, envm_str left, envm_str right);
+/* The items with `between` between them; "" for none. */
+envm_str envm_arena_join(struct envm_arena *arena, struct envm_str_list list, const char *between);
 /* Copies the array and every item. */
 struct envm_str_list envm_arena_str_list(struct envm_arena *arena, struct envm_str_list list);
 /* Copies `size` bytes. */

@@ -43,6 +43,16 @@ int envm_str_compare_qsort(const void *a, const void *b)
     return envm_str_compare(*(const envm_str *)a, *(const envm_str *)b);
 }
 
+bool envm_str_list_equal(struct envm_str_list a, struct envm_str_list b)
+{
+    if (a.count != b.count)
+        return false;
+    for (size_t i = 0; i < a.count; i++)
+        if (!envm_str_equal(a.items[i], b.items[i]))
+            return false;
+    return true;
+}
+
 envm_str envm_str_slice(envm_str s, size_t from, size_t to)
 {
     if (to > s.len)

@@ -43,6 +43,8 @@ bool envm_str_ends_with(envm_str s, envm_str suffix);
 int envm_str_compare(envm_str a, envm_str b);
 /* The same as a qsort callback over envm_str. */
 int envm_str_compare_qsort(const void *a, const void *b);
+/* The same strings in the same order. */
+bool envm_str_list_equal(struct envm_str_list a, struct envm_str_list b);
 
 /* s[from, to), clamped to the slice. */
 envm_str envm_str_slice(envm_str s, size_t from, size_t to);

@@ -46,21 +46,6 @@ static const char *outcome_name(enum envm_search_outcome outcome)
     return "found";
 }
 
-static void extras_json(struct envm_json_writer *w, const struct envm_package_record *record)
-{
-    envm_json_key(w, "extra_depends");
-    envm_json_open_object(w);
-    for (size_t i = 0; i < record->extra_depends_count; i++) {
-        const struct envm_extra_group *group = &record->extra_depends[i];
-        envm_json_key_str(w, group->name);
-        envm_json_open_array(w);
-        for (size_t k = 0; k < group->depends.count; k++)
-            envm_json_put_str(w, group->depends.items[k]);
-        envm_json_close_array(w);
-    }
-    envm_json_close_object(w);
-}
-
 static void package_json(struct envm_json_writer *w, const struct envm_package_record *record,
                          const envm_str *needs)
 {
@@ -69,7 +54,8 @@ static void package_json(struct envm_json_writer *w, const struct envm_package_r
     envm_json_field_list(w, "depends", record->depends);
     envm_json_field_list(w, "constrains", record->constrains);
     if (record->extra_depends_count > 0)
-        extras_json(w, record);
+        envm_json_field_groups(w, "extra_depends", record->extra_depends,
+                               record->extra_depends_count);
     if (record->flags.count > 0)
         envm_json_field_list(w, "flags", record->flags);
     envm_json_field_str(w, "license", record->license);

@@ -68,6 +68,9 @@ void envm_cli_print_option_rows(void);
 
 /* A package as the "packages" array of --json has it. */
 void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package_record *record);
+/* The same as a member, null for no package. */
+void envm_cli_json_package_or_null(struct envm_json_writer *w, const char *key,
+                                   const struct envm_package_record *record);
 /* The same without the braces, for commands that say more. */
 void envm_cli_json_package_fields(struct envm_json_writer *w,
                                   const struct envm_package_record *record);

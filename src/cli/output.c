@@ -161,6 +161,16 @@ void envm_cli_json_package(struct envm_json_writer *w, const struct envm_package
     envm_json_close_object(w);
 }
 
+void envm_cli_json_package_or_null(struct envm_json_writer *w, const char *key,
+                                   const struct envm_package_record *record)
+{
+    envm_json_key(w, key);
+    if (record)
+        envm_cli_json_package(w, record);
+    else
+        envm_json_put_null(w);
+}
+
 void envm_cli_json_packages(struct envm_json_writer *w, const char *key,
                             struct envm_record_view packages)
 {

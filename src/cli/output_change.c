@@ -14,16 +14,6 @@ static const char *action_of(const struct envm_change_step *step)
     return step->relink ? "relink" : "change";
 }
 
-static void json_package_or_null(struct envm_json_writer *w, const char *key,
-                                 const struct envm_package_record *record)
-{
-    envm_json_key(w, key);
-    if (record)
-        envm_cli_json_package(w, record);
-    else
-        envm_json_put_null(w);
-}
-
 void envm_cli_json_steps(struct envm_json_writer *w, const struct envm_change_steps *steps)
 {
     envm_json_key(w, "steps");
@@ -34,8 +24,8 @@ void envm_cli_json_steps(struct envm_json_writer *w, const struct envm_change_st
         envm_json_open_object(w);
         envm_json_field_str(w, "name", step->name);
         envm_json_field_cstr(w, "action", action_of(step));
-        json_package_or_null(w, "from", step->from);
-        json_package_or_null(w, "to", step->to);
+        envm_cli_json_package_or_null(w, "from", step->from);
+        envm_cli_json_package_or_null(w, "to", step->to);
         envm_json_close_object(w);
     }
     envm_json_close_array(w);

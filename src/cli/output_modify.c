@@ -83,16 +83,6 @@ void envm_cli_show_plan(void *user, const struct envm_modify_report *report)
         envm_cli_note(cli, "%.*s", ENVM_STR_ARGS(report->held_back.items[i]));
 }
 
-static void json_side(struct envm_json_writer *w, const char *key,
-                      const struct envm_package_record *record)
-{
-    envm_json_key(w, key);
-    if (record)
-        envm_cli_json_package(w, record);
-    else
-        envm_json_put_null(w);
-}
-
 static void report_json(struct cli *cli, bool dry_run, const struct envm_modify_report *report)
 {
     struct envm_json_writer *w = &cli->json;
@@ -109,8 +99,8 @@ static void report_json(struct cli *cli, bool dry_run, const struct envm_modify_
         envm_json_open_object(w);
         envm_json_field_cstr(w, "action", kind_names[entry->kind]);
         envm_json_field_str(w, "name", name_of(entry));
-        json_side(w, "from", entry->from);
-        json_side(w, "to", entry->to);
+        envm_cli_json_package_or_null(w, "from", entry->from);
+        envm_cli_json_package_or_null(w, "to", entry->to);
         envm_json_field_str(w, "why", entry->why);
         envm_json_close_object(w);
     }

@@ -211,3 +211,18 @@ void envm_json_field_list(struct envm_json_writer *w, const char *key, struct en
         envm_json_put_str(w, list.items[i]);
     envm_json_close_array(w);
 }
+
+void envm_json_field_groups(struct envm_json_writer *w, const char *key,
+                            const struct envm_extra_group *groups, size_t count)
+{
+    envm_json_key(w, key);
+    envm_json_open_object(w);
+    for (size_t i = 0; i < count; i++) {
+        envm_json_key_str(w, groups[i].name);
+        envm_json_open_array(w);
+        for (size_t k = 0; k < groups[i].depends.count; k++)
+            envm_json_put_str(w, groups[i].depends.items[k]);
+        envm_json_close_array(w);
+    }
+    envm_json_close_object(w);
+}

@@ -6,6 +6,8 @@
 #ifndef ENVM_CODEC_JSON_WRITER_H
 #define ENVM_CODEC_JSON_WRITER_H
 
+#include <envm/package_record.h>
+
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -38,5 +40,8 @@ void envm_json_field_cstr(struct envm_json_writer *w, const char *key, const cha
 void envm_json_field_u64(struct envm_json_writer *w, const char *key, uint64_t value);
 void envm_json_field_bool(struct envm_json_writer *w, const char *key, bool value);
 void envm_json_field_list(struct envm_json_writer *w, const char *key, struct envm_str_list list);
+/* {"group": ["spec", …], …}, as CEP 44 has it. */
+void envm_json_field_groups(struct envm_json_writer *w, const char *key,
+                            const struct envm_extra_group *groups, size_t count);
 
 #endif

@@ -382,7 +382,7 @@ static enum envm_code read_root(struct parser *p, const struct envm_yaml_node *r
     return ENVM_OK;
 }
 
-static int compare_variables(const void *a, const void *b)
+int envm_environment_variable_compare(const void *a, const void *b)
 {
     const struct envm_environment_variable *x = a, *y = b;
 
@@ -409,7 +409,7 @@ static void keep_results(struct parser *p)
                                            p->spec_lines.count * sizeof(*p->spec_lines.items));
     if (p->variables.count > 1)
         qsort(p->variables.items, p->variables.count, sizeof(*p->variables.items),
-              compare_variables);
+              envm_environment_variable_compare);
     if (p->variables.count > 0)
         spec->variables = envm_arena_copy(p->arena, p->variables.items,
                                           p->variables.count * sizeof(*p->variables.items));

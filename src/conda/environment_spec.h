@@ -16,6 +16,8 @@
 struct envm_environment_variable {
     envm_str name, value;
 };
+/* For qsort: by name. */
+int envm_environment_variable_compare(const void *a, const void *b);
 
 struct envm_environment_spec {
     envm_str file;   /* as given, for messages */

@@ -529,24 +529,6 @@ static void write_timestamp(struct envm_json_writer *w, const char *key, uint64_
                             timestamp <= TIMESTAMP_SECONDS_MAX ? timestamp / 1000 : timestamp);
 }
 
-static void write_extra_depends(struct envm_json_writer *w,
-                                const struct envm_package_record *record)
-{
-    if (record->extra_depends_count == 0)
-        return;
-    envm_json_key(w, "extra_depends");
-    envm_json_open_object(w);
-    for (size_t i = 0; i < record->extra_depends_count; i++) {
-        const struct envm_extra_group *group = &record->extra_depends[i];
-        envm_json_key_str(w, group->name);
-        envm_json_open_array(w);
-        for (size_t k = 0; k < group->depends.count; k++)
-            envm_json_put_str(w, group->depends.items[k]);
-        envm_json_close_array(w);
-    }
-    envm_json_close_object(w);
-}
-
 void envm_package_record_write_fields(struct envm_json_writer *w,
                                       const struct envm_package_record *record)
 {
@@ -554,7 +536,9 @@ void envm_package_record_write_fields(struct envm_json_writer *w,
     envm_json_field_u64(w, "build_number", record->build_number);
     envm_json_field_list(w, "constrains", record->constrains);
     envm_json_field_list(w, "depends", record->depends);
-    write_extra_depends(w, record);
+    if (record->extra_depends_count > 0)
+        envm_json_field_groups(w, "extra_depends", record->extra_depends,
+                               record->extra_depends_count);
     write_text(w, "features", record->features);
     if (record->flags.count > 0)
         envm_json_field_list(w, "flags", record->flags);

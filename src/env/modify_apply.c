@@ -10,12 +10,6 @@
 
 /* --- carrying it out ---------------------------------------------------------------------- */
 
-static int compare_variables(const void *a, const void *b)
-{
-    return envm_str_compare(((const struct envm_environment_variable *)a)->name,
-                            ((const struct envm_environment_variable *)b)->name);
-}
-
 struct variables {
     const struct envm_environment_variable *items; /* sorted by name */
     size_t count;
@@ -42,7 +36,7 @@ static struct variables merge_variables(struct envm_modification *m,
     for (size_t k = 0; k < file->variable_count; k++)
         items[count++] = file->variables[k];
     if (count > 1)
-        qsort(items, count, sizeof(*items), compare_variables);
+        qsort(items, count, sizeof(*items), envm_environment_variable_compare);
     return (struct variables){items, count};
 }
 

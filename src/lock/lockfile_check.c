@@ -265,27 +265,6 @@ static enum envm_code follow(struct check *c, struct envm_error *err)
     return ENVM_OK;
 }
 
-static envm_str joined(struct envm_arena *arena, struct envm_str_list list)
-{
-    envm_str text = ENVM_STR("");
-
-    for (size_t i = 0; i < list.count; i++)
-        text = envm_arena_printf(arena, "%.*s%s%.*s", ENVM_STR_ARGS(text), i ? ", " : "",
-                                 ENVM_STR_ARGS(list.items[i]));
-    return text;
-}
-
-static bool same_list(struct envm_str_list a, struct envm_str_list b)
-{
-    if (a.count != b.count)
-        return false;
-    for (size_t i = 0; i < a.count; i++) {
-        if (!envm_str_equal(a.items[i], b.items[i]))
-            return false;
-    }
-    return true;
-}
-
 static bool same_variables(const struct envm_lockfile *lock, const struct envm_lock_question *q)
 {
     if (lock->variable_count != q->variable_count)
@@ -327,9 +306,10 @@ static void check_options(struct check *c, const struct envm_lockfile *lock)
 {
     const struct envm_lock_question *q = c->question;
 
-    if (!same_list(lock->channels, q->channels))
+    if (!envm_str_list_equal(lock->channels, q->channels))
         reason(c, "the channels are [%s], but the lock was made with [%s]",
-               joined(c->arena, q->channels).ptr, joined(c->arena, lock->channels).ptr);
+               envm_arena_join(c->arena, q->channels, ", ").ptr,
+               envm_arena_join(c->arena, lock->channels, ", ").ptr);
     if (!envm_str_equal(lock->request.channel_priority, q->channel_priority))
         reason(c, "the channel priority is %.*s, but the lock was made with %.*s",
                ENVM_STR_ARGS(q->channel_priority), ENVM_STR_ARGS(lock->request.channel_priority));

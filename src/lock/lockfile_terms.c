@@ -133,26 +133,6 @@ static const char *moment_text(struct envm_arena *arena, uint64_t ms)
     return envm_cstr(arena, envm_buf_str(&text));
 }
 
-static bool same_list(struct envm_str_list a, struct envm_str_list b)
-{
-    if (a.count != b.count)
-        return false;
-    for (size_t i = 0; i < a.count; i++)
-        if (!envm_str_equal(a.items[i], b.items[i]))
-            return false;
-    return true;
-}
-
-static const char *joined(struct envm_arena *arena, struct envm_str_list list)
-{
-    envm_str text = ENVM_STR("");
-
-    for (size_t i = 0; i < list.count; i++)
-        text = envm_arena_printf(arena, "%.*s%s%.*s", ENVM_STR_ARGS(text), i ? ", " : "",
-                                 ENVM_STR_ARGS(list.items[i]));
-    return envm_cstr(arena, text);
-}
-
 static bool same_limit(const struct envm_lock_terms *asked, const struct envm_lock_terms *locked)
 {
     if (asked->exclude_newer_is_moving)
@@ -182,10 +162,11 @@ struct envm_str_list envm_lock_terms_compare(struct envm_arena *arena,
         items[count++] = flag_differs(arena, "no-deps", asked->no_deps);
     if (asked->only_deps != locked->only_deps)
         items[count++] = flag_differs(arena, "only-deps", asked->only_deps);
-    if (!same_list(asked->pins, locked->pins))
+    if (!envm_str_list_equal(asked->pins, locked->pins))
         items[count++] =
             envm_arena_printf(arena, "the pins are [%s], but the lock was made with [%s]",
-                              joined(arena, asked->pins), joined(arena, locked->pins));
+                              envm_arena_join(arena, asked->pins, ", ").ptr,
+                              envm_arena_join(arena, locked->pins, ", ").ptr);
     if (!envm_str_equal(resolution_of(asked), resolution_of(locked)))
         items[count++] = envm_arena_printf(
             arena, "the resolution is %.*s, but the lock was made with %.*s",

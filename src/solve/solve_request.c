@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "conda/package_record.h"
 #include "solve/solve_condition.h"
 #include "solve/solve_terms.h"
 
@@ -29,19 +30,6 @@ sorted_specs(struct envm_arena *arena, const struct envm_match_spec *const *spec
     return sorted;
 }
 
-static int compare_frozen(const void *a, const void *b)
-{
-    const struct envm_package_record *x = *(const struct envm_package_record *const *)a;
-    const struct envm_package_record *y = *(const struct envm_package_record *const *)b;
-    int order = envm_str_compare(x->name, y->name);
-
-    if (order == 0)
-        order = envm_str_compare(x->version, y->version);
-    if (order == 0)
-        order = envm_str_compare(x->build, y->build);
-    return order ? order : envm_str_compare(x->url, y->url);
-}
-
 static const struct envm_package_record **sorted_frozen(struct envm_solve_space *space)
 {
     const struct envm_record_list *list = &space->request->frozen;
@@ -51,7 +39,7 @@ static const struct envm_package_record **sorted_frozen(struct envm_solve_space 
     for (size_t i = 0; i < list->count; i++)
         sorted[i] = list->items[i];
     if (list->count > 1)
-        qsort(sorted, list->count, sizeof(*sorted), compare_frozen);
+        qsort(sorted, list->count, sizeof(*sorted), envm_package_record_compare_name);
     return sorted;
 }
 

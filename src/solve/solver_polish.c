@@ -71,21 +71,28 @@ static bool any_better(const struct polish *polish, uint32_t name, uint32_t limi
     return false;
 }
 
+/* Is there an answer with `name` among what the trial leaves? */
+static bool ask_for(struct polish *polish, struct envm_solve_view *trial, uint32_t name)
+{
+    uint32_t candidates = 0;
+
+    envm_solve_view_settle(trial);
+    envm_solve_view_need(trial, name, ENVM_SOLVE_NONE);
+    if (!envm_solve_view_settle(trial))
+        return false;
+    polish->questions++;
+    bool solved = envm_solver_ask(trial, &polish->answer, NULL, &candidates);
+    polish->candidates += candidates;
+    return solved;
+}
+
 static bool ask_better(struct polish *polish, uint32_t name, uint32_t limit, bool by_tier)
 {
     ENVM_CLEANUP(envm_solve_view) struct envm_solve_view trial = {0};
-    uint32_t candidates = 0;
 
     envm_solve_view_copy(&trial, &polish->base);
     cut(polish, &trial, name, limit, by_tier, 0);
-    envm_solve_view_settle(&trial);
-    envm_solve_view_need(&trial, name, ENVM_SOLVE_NONE);
-    if (!envm_solve_view_settle(&trial))
-        return false;
-    polish->questions++;
-    bool solved = envm_solver_ask(&trial, &polish->answer, NULL, &candidates);
-    polish->candidates += candidates;
-    return solved;
+    return ask_for(polish, &trial, name);
 }
 
 static bool has_name(const struct polish *polish, const struct envm_id_vec *answer, uint32_t name)
@@ -166,19 +173,11 @@ static bool cut_to_preferred(const struct polish *polish, struct envm_solve_view
 static bool ask_to_stay(struct polish *polish, uint32_t name)
 {
     ENVM_CLEANUP(envm_solve_view) struct envm_solve_view trial = {0};
-    uint32_t candidates = 0;
 
     envm_solve_view_copy(&trial, &polish->base);
     if (!cut_to_preferred(polish, &trial, name))
         return false;
-    envm_solve_view_settle(&trial);
-    envm_solve_view_need(&trial, name, ENVM_SOLVE_NONE);
-    if (!envm_solve_view_settle(&trial))
-        return false;
-    polish->questions++;
-    bool solved = envm_solver_ask(&trial, &polish->answer, NULL, &candidates);
-    polish->candidates += candidates;
-    return solved && has_name(polish, &polish->answer, name);
+    return ask_for(polish, &trial, name) && has_name(polish, &polish->answer, name);
 }
 
 static void keep(struct polish *polish, uint32_t name)

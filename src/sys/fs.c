@@ -146,7 +146,7 @@ enum envm_code envm_fs_symlink(int dirfd, struct envm_relpath path, const char *
     return ENVM_OK;
 }
 
-static enum envm_fs_kind kind_of(mode_t mode)
+enum envm_fs_kind envm_fs_kind_of(mode_t mode)
 {
     if (S_ISREG(mode))
         return ENVM_FS_FILE;
@@ -170,7 +170,7 @@ enum envm_code envm_fs_stat(int dirfd, struct envm_relpath path, enum envm_fs_ki
     }
     if (status < 0)
         return envm_fs_fail_below(err, -status, "looking up", path.s);
-    *ret_kind = kind_of(found.st_mode);
+    *ret_kind = envm_fs_kind_of(found.st_mode);
     if (ret_stat)
         *ret_stat = found;
     return ENVM_OK;

@@ -48,6 +48,7 @@ enum envm_fs_kind {
     ENVM_FS_SYMLINK,
     ENVM_FS_OTHER,
 };
+enum envm_fs_kind envm_fs_kind_of(mode_t mode);
 /* Kind of what a user path leads to (symlinks followed; dangling = ABSENT). */
 enum envm_fs_kind envm_fs_user_kind(const char *path);
 /* Whether the last component of a user path is a symlink; then *ret_real is the path that it leads

@@ -19,15 +19,6 @@ static enum envm_code fail_at(const struct envm_dirstack *stack, int number, con
 
 /* --- walk ----------------------------------------------------------------------------------- */
 
-static enum envm_fs_kind kind_of(mode_t mode)
-{
-    if (S_ISREG(mode))
-        return ENVM_FS_FILE;
-    if (S_ISDIR(mode))
-        return ENVM_FS_DIRECTORY;
-    return S_ISLNK(mode) ? ENVM_FS_SYMLINK : ENVM_FS_OTHER;
-}
-
 static enum envm_code enter(struct envm_dirstack *stack, const char *name, struct envm_error *err)
 {
     int fd = openat(envm_dirstack_top(stack)->fd, name, OPEN_FLAGS);
@@ -52,7 +43,7 @@ static enum envm_code visit_one(struct envm_dirstack *stack, const char *name, e
         /* Removed by somebody since the directory was read. */
         return errno == ENOENT ? ENVM_OK : fail_at(stack, errno, "looking up", err);
     }
-    entry.kind = kind_of(status.st_mode);
+    entry.kind = envm_fs_kind_of(status.st_mode);
     ENVM_TRY(visit(user, &entry, &skip, err));
     if (entry.kind != ENVM_FS_DIRECTORY || skip)
         return ENVM_OK;

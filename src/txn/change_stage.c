@@ -208,17 +208,6 @@ static enum envm_code set_file(struct envm_stage *stage, struct envm_relpath pat
     return add_op(stage, ENVM_JOURNAL_PUT, path, err);
 }
 
-static bool is_same_list(struct envm_str_list a, struct envm_str_list b)
-{
-    if (a.count != b.count)
-        return false;
-    for (size_t i = 0; i < a.count; i++) {
-        if (!envm_str_equal(a.items[i], b.items[i]))
-            return false;
-    }
-    return true;
-}
-
 /* A package that stays, but is wanted for another reason. */
 static enum envm_code set_specs(struct envm_stage *stage, const struct envm_prefix_record *kept,
                                 struct envm_str_list specs, struct envm_error *err)
@@ -227,7 +216,7 @@ static enum envm_code set_specs(struct envm_stage *stage, const struct envm_pref
     ENVM_CLEANUP(envm_buf) struct envm_buf changed = envm_buf_limit(META_SIZE_MAX);
     struct envm_relpath path;
 
-    if (is_same_list(kept->requested_specs, specs))
+    if (envm_str_list_equal(kept->requested_specs, specs))
         return ENVM_OK;
     ENVM_TRY(envm_prefix_record_path(stage->change->arena, kept->record, &path, err));
     ENVM_TRY(envm_fs_read_at(stage->change->prefix_fd, path, &text, err));

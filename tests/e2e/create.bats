@@ -275,7 +275,7 @@ JSON
 @test "only an environment in the root is shown by a name" {
     run_envm create -p "$WORLD/envs/there" -c "$WORLD/channel" --override-channels app
     expect_status 0
-    expect_error "$WORLD/envs/there'"
+    expect_error "$WORLD/envs/there"
     run_envm create -n here -c "$WORLD/channel" --override-channels app
     expect_error "envm activate here"
 }
