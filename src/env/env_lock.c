@@ -157,8 +157,8 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
     struct envm_lock_block block = {.platform = name};
     struct envm_input input = {0};
 
-    ENVM_TRY(envm_input_read(l->context, l->arena, &l->options->request, envm_cstr(l->arena, name),
-                             &input, err));
+    ENVM_TRY(envm_input_read_other(l->context, l->arena, &l->options->request, &l->first,
+                                   envm_cstr(l->arena, name), &input, err));
     ENVM_TRY(check_names(l, old, err));
     const struct envm_resolve_state state = {.preferred = preferred(l, old),
                                              .update_names = update_names(l, old)};
@@ -204,7 +204,8 @@ static enum envm_code check(struct locking *l, struct envm_str_list platforms,
         struct envm_input input = {0};
         const char *name = envm_cstr(l->arena, platforms.items[i]);
 
-        code = envm_input_read(l->context, l->arena, &l->options->request, name, &input, err);
+        code = envm_input_read_other(l->context, l->arena, &l->options->request, &l->first, name,
+                                     &input, err);
         if (code == ENVM_OK)
             code =
                 envm_resolve_virtual(l->context, l->arena, input.platform, &virtual_packages, err);

@@ -21,6 +21,7 @@ struct input_reader {
     struct envm_arena *arena;
     const struct envm_request *request;
     struct envm_input *input;
+    const struct envm_input *known; /* the same request for another platform, or NULL */
     envm_str directory; /* of the file, absolute; of the working directory without one */
     ENVM_VEC(const struct envm_match_spec *) specs;
     struct envm_channel_vec channels;
@@ -154,14 +155,27 @@ static void keep_explicit_credentials(struct input_reader *r, envm_str text)
     }
 }
 
-static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
+/* Standard input can be read only once, and a file may change between two platforms. */
+static enum envm_code read_text(struct input_reader *r, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(INPUT_SIZE_MAX);
+
+    if (r->known) {
+        r->input->text = r->known->text;
+        return ENVM_OK;
+    }
+    ENVM_TRY(envm_fs_read_user_file(r->request->file, &buf, err));
+    r->input->text = envm_arena_str(r->arena, envm_buf_str(&buf));
+    return ENVM_OK;
+}
+
+static enum envm_code read_file(struct input_reader *r, struct envm_error *err)
+{
     const char *file = r->request->file;
     envm_str text;
 
-    ENVM_TRY(envm_fs_read_user_file(file, &buf, err));
-    text = envm_arena_str(r->arena, envm_buf_str(&buf));
+    ENVM_TRY(read_text(r, err));
+    text = r->input->text;
     /* Most likely a command that failed, with its output redirected here. */
     if (envm_str_trim(text).len == 0)
         return envm_fail(err, ENVM_MALFORMED, "%s is empty",
@@ -339,6 +353,13 @@ static enum envm_code read_lock(struct input_reader *r, struct envm_error *err)
 
     if (input->kind != ENVM_INPUT_SPECS)
         return ENVM_OK;
+    if (r->known) {
+        input->lock_path = r->known->lock_path;
+        input->has_lock = r->known->has_lock;
+        input->lock = r->known->lock;
+        input->lock_text = r->known->lock_text;
+        return ENVM_OK;
+    }
     if (r->request->lock_file)
         input->lock_path = envm_arena_str(r->arena, envm_str_from(r->request->lock_file));
     else if (input->from_environment_file && strcmp(r->request->file, "-") != 0)
@@ -411,15 +432,14 @@ static enum envm_code read_all(struct input_reader *r, struct envm_error *err)
     return read_lock(r, err);
 }
 
-enum envm_code envm_input_read(struct envm_context *context, struct envm_arena *arena,
-                               const struct envm_request *request, const char *platform,
-                               struct envm_input *ret_input, struct envm_error *err)
+static enum envm_code read_input(struct input_reader r, const char *platform,
+                                 struct envm_input *ret_input, struct envm_error *err)
 {
     struct envm_input input = {.platform =
                                    platform ? envm_str_from(platform) : envm_platform_host()};
-    struct input_reader r = {
-        .context = context, .arena = arena, .request = request, .input = &input};
     enum envm_code code;
+
+    r.input = &input;
 
     if (!envm_subdir_is_valid(input.platform) || envm_str_equal_c(input.platform, "noarch")) {
         (void)envm_fail(err, ENVM_USAGE, "\"%.*s\" is not a platform",
@@ -432,6 +452,29 @@ enum envm_code envm_input_read(struct envm_context *context, struct envm_arena *
     if (code == ENVM_OK)
         *ret_input = input;
     return code;
+}
+
+enum envm_code envm_input_read(struct envm_context *context, struct envm_arena *arena,
+                               const struct envm_request *request, const char *platform,
+                               struct envm_input *ret_input, struct envm_error *err)
+{
+    return read_input((struct input_reader){.context = context, .arena = arena, .request = request},
+                      platform, ret_input, err);
+}
+
+enum envm_code envm_input_read_other(struct envm_context *context, struct envm_arena *arena,
+                                     const struct envm_request *request,
+                                     const struct envm_input *known, const char *platform,
+                                     struct envm_input *ret_input, struct envm_error *err)
+{
+    struct input_reader r = {
+        .context = context, .arena = arena, .request = request, .known = known};
+
+    if (envm_str_equal_c(known->platform, platform)) {
+        *ret_input = *known;
+        return ENVM_OK;
+    }
+    return read_input(r, platform, ret_input, err);
 }
 
 struct envm_lock_question envm_input_question(const struct envm_input *input,

@@ -23,6 +23,7 @@ enum envm_input_kind {
 struct envm_input {
     enum envm_input_kind kind;
     envm_str platform;
+    envm_str text;                            /* of the file, "" without one */
     struct envm_environment_spec environment; /* zero when there is no environment file */
     bool from_environment_file;
     struct envm_channel *channels;
@@ -51,6 +52,13 @@ struct envm_input {
 enum envm_code envm_input_read(struct envm_context *context, struct envm_arena *arena,
                                const struct envm_request *request, const char *platform,
                                struct envm_input *ret_input, struct envm_error *err);
+
+/* The same request for another platform: what depends on the platform is found anew, the texts and
+ * the lock of `known`, which live in the same arena, are not read again. */
+enum envm_code envm_input_read_other(struct envm_context *context, struct envm_arena *arena,
+                                     const struct envm_request *request,
+                                     const struct envm_input *known, const char *platform,
+                                     struct envm_input *ret_input, struct envm_error *err);
 
 /* The lock's view of the input. */
 struct envm_lock_question envm_input_question(const struct envm_input *input,

@@ -136,6 +136,14 @@ JSON
     expect_status 12
 }
 
+@test "an environment file is read once, from standard input too" {
+    sed -i 's/^dep/platforms: [linux-64, osx-arm64]\nfancy: 1\ndep/; s/  - app/  - tool/; /lib 2.0/d' env.yaml
+    errors=$(envm lock -f - -o piped.lock --platform linux-64 <env.yaml 2>&1 >/dev/null)
+    [ "$(grep -c "unknown key 'fancy'" <<<"$errors")" -eq 1 ]
+    envm lock -f env.yaml --platform linux-64
+    cmp env.lock piped.lock
+}
+
 @test "an edited lock is refused, and nothing is installed" {
     envm create -p good -f env.yaml
     for edit in 's/^    sha256: ./    sha256: 0/' 's/tree: sha256:./tree: sha256:0/'; do
