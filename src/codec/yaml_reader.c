@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "codec/yaml_canonical.h"
 #include "codec/yaml_text.h"
 
 #define DEPTH_MAX 32
@@ -330,6 +331,8 @@ enum envm_code envm_yaml_read(struct envm_arena *arena, envm_str text, const cha
     if (envm_str_starts_with(text, ENVM_STR("\xEF\xBB\xBF")))
         text = envm_str_skip(text, 3);
     text.ptr = text.ptr ? text.ptr : "";
+    if (!comments && envm_yaml_read_canonical(arena, text, ret_root))
+        return ENVM_OK;
     ENVM_TRY(envm_yaml_check_text(text, file, err));
     ENVM_TRY(read_events(&b, text));
     if (b.root && b.root->kind == ENVM_YAML_SCALAR && b.root->plain && b.root->scalar.len == 0)
