@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "conda/environment_spec.h"
 #include "conda/package_source.h"
+#include "conda/spec_table.h"
 #include "lock/lockfile_terms.h"
 
 struct envm_lock_platform {
@@ -44,6 +45,8 @@ struct envm_lockfile {
     size_t platform_count;
     struct envm_lock_provenance *provenance;
     size_t provenance_count;
+    struct envm_spec_table *specs; /* those of its packages, for who asks next; NULL when the lock
+                                      was not read */
 };
 
 enum envm_code envm_lockfile_read(struct envm_arena *arena, envm_str text, const char *file,

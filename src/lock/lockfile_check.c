@@ -19,6 +19,7 @@ struct term {
 
 struct check {
     struct envm_arena *arena;
+    struct envm_spec_table *specs;
     const struct envm_lock_platform *platform;
     const struct envm_lock_question *question;
     const struct envm_lock_terms *made_with; /* no-deps, only-deps */
@@ -95,7 +96,7 @@ static enum envm_code add_term(struct check *c, envm_str text, envm_str who,
 {
     struct term term = {.constrainer = constrainer, .who = who};
 
-    ENVM_TRY(envm_match_spec_parse(c->arena, text, &term.spec, err));
+    ENVM_TRY(envm_spec_table_parse(c->specs, text, &term.spec, err));
     envm_vec_push(&c->terms, term);
     return ENVM_OK;
 }
@@ -371,6 +372,7 @@ enum envm_code envm_lockfile_check(struct envm_arena *arena, const struct envm_l
                                    struct envm_str_list *ret_reasons, struct envm_error *err)
 {
     struct check c = {.arena = arena,
+                      .specs = lock->specs ? lock->specs : envm_spec_table_new(arena, 0),
                       .platform = envm_lockfile_platform(lock, question->platform),
                       .question = question,
                       .made_with = &lock->request.terms};

@@ -24,10 +24,14 @@ static void look(struct seen *seen, envm_str line)
 {
     envm_str key;
 
-    if (envm_str_equal_c(envm_str_trim(line), "@EXPLICIT"))
+    /* Most lines of a lock are indented, and all that they could be is that mark. */
+    if (envm_str_contains(line, ENVM_STR("@EXPLICIT")) &&
+        envm_str_equal_c(envm_str_trim(line), "@EXPLICIT"))
         seen->explicit_mark = true;
     key = top_key(line);
-    seen->any_key |= key.len > 0;
+    if (key.len == 0)
+        return;
+    seen->any_key = true;
     seen->version |= envm_str_equal_c(key, "version");
     seen->environments |= envm_str_equal_c(key, "environments");
     seen->packages |= envm_str_equal_c(key, "packages");

@@ -25,6 +25,7 @@ struct reader {
     struct envm_lockfile *lock;
     struct envm_map packages; /* key -> struct envm_package_record * */
     struct envm_map used;     /* key -> 1 */
+    envm_str channel;         /* of the package before: it was good */
     struct envm_error *err;
 };
 
@@ -253,7 +254,9 @@ static enum envm_code read_package(struct reader *r, const struct envm_yaml_node
     if (!envm_lockfile_key_parse(key_node->scalar, &key))
         return bad(r, ENVM_MALFORMED, key_node, "\"%s\" is not CHANNEL/SUBDIR/FILE",
                    shown(r, envm_url_redact_one(r->arena, key_node->scalar)));
-    ENVM_TRY(check_origin(r, key_node, key.channel));
+    if (!envm_str_equal(key.channel, r->channel))
+        ENVM_TRY(check_origin(r, key_node, key.channel));
+    r->channel = key.channel;
     ENVM_TRY(only_keys(r, node, allowed));
     *record = (struct envm_package_record){
         .name = key.name.name,
@@ -345,7 +348,8 @@ static enum envm_code check_dependencies(struct reader *r, const struct envm_yam
         struct envm_error cause = {0};
         envm_str name;
 
-        if (envm_match_spec_parse(r->arena, record->depends.items[i], &spec, &cause) != ENVM_OK) {
+        if (envm_spec_table_parse(r->lock->specs, record->depends.items[i], &spec, &cause) !=
+            ENVM_OK) {
             const char *why = envm_cstr(r->arena, envm_str_from(cause.text));
 
             envm_error_release(&cause);
@@ -557,6 +561,7 @@ static enum envm_code read_root(struct reader *r, const struct envm_yaml_node *r
     ENVM_TRY(check_version(r, root));
     ENVM_TRY(only_keys(r, root, allowed));
     ENVM_TRY(required(r, root, "packages", ENVM_YAML_MAPPING, &packages));
+    r->lock->specs = envm_spec_table_new(r->arena, packages->count * 2);
     for (size_t i = 0; i < packages->count; i++)
         ENVM_TRY(read_package(r, packages->keys[i], packages->items[i]));
     ENVM_TRY(required(r, root, "environments", ENVM_YAML_MAPPING, &environments));
