@@ -344,6 +344,7 @@ bool envm_yaml_read_canonical(struct envm_arena *arena, envm_str text,
     if (text.len == 0 || text.ptr[text.len - 1] != '\n')
         return false;
     w.at = envm_cstr(arena, text);
+    envm_vec_reserve(&w.entries, 64); /* never NULL, so that there is something to point into */
     is_ours = read_lines(&w, w.at + text.len);
     if (is_ours) {
         *ret_root = w.levels[0].node;
