@@ -129,6 +129,7 @@ struct envm_lock_report {
     const struct envm_record_view *packages; /* for each platform */
     const struct envm_sha256 *trees;         /* for each platform; may be unknown */
     struct envm_str_list moved;              /* "linux-64: numpy 1.26.4 -> 2.0.1" */
+    struct envm_str_list held_back;          /* update: "linux-64: numpy stays at 1.26.4: …" */
     struct envm_str_list stale;              /* with check, filled on ENVM_STALE_LOCK too */
     struct envm_str_list omitted_pip;
     struct envm_explanation explanation;

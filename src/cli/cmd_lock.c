@@ -44,6 +44,7 @@ static void report_json(struct cli *cli, const struct envm_lock_report *report)
     envm_json_field_bool(w, "changed", report->lock_state == ENVM_LOCK_WRITTEN);
     envm_json_field_list(w, "platforms", report->platforms);
     envm_json_field_list(w, "moved", report->moved);
+    envm_json_field_list(w, "held_back", report->held_back);
     envm_json_field_list(w, "stale", report->stale);
     envm_json_field_list(w, "omitted_pip", report->omitted_pip);
     if (!report->packages)
@@ -78,6 +79,8 @@ static void report_text(struct cli *cli, const struct lock_args *args,
     }
     for (size_t i = 0; i < report->moved.count; i++)
         envm_cli_note(cli, "  %.*s", ENVM_STR_ARGS(report->moved.items[i]));
+    for (size_t i = 0; i < report->held_back.count; i++)
+        envm_cli_note(cli, "  %.*s", ENVM_STR_ARGS(report->held_back.items[i]));
     if (report->omitted_pip.count > 0)
         envm_cli_note(cli, "%zu pip requirements were left out (--no-pip)",
                       report->omitted_pip.count);

@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "conda/platform.h"
 #include "env/complete.h"
+#include "env/held_back.h"
 #include "env/input.h"
 #include "env/lock_compose.h"
 #include "env/lock_tree.h"
@@ -25,6 +26,7 @@ struct locking {
     struct envm_input first; /* read for the first platform */
     struct envm_lockfile lock;
     ENVM_VEC(envm_str) moved;
+    ENVM_VEC(envm_str) held_back;
     ENVM_VEC(envm_str) specs; /* of all platforms: selectors may make them differ */
     struct envm_record_view *packages;
     struct envm_sha256 *trees;
@@ -149,6 +151,38 @@ static enum envm_code tell_moves(struct locking *l, const struct envm_input *inp
     return ENVM_OK;
 }
 
+static struct envm_str_list request_names(struct locking *l, struct envm_wish_list requests)
+{
+    envm_str *names = envm_arena_new_array(l->arena, envm_str, requests.count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < requests.count; i++)
+        if (requests.items[i].name.len > 0)
+            names[count++] = requests.items[i].name;
+    return (struct envm_str_list){names, count};
+}
+
+/* --update that leaves something where it is says what holds it: what was named, or else what the
+ * file asks for. */
+static enum envm_code tell_held_back(struct locking *l, const struct envm_input *input,
+                                     const struct envm_resolution *resolution,
+                                     struct envm_str_list named, struct envm_error *err)
+{
+    struct envm_record_list after = envm_name_order(l->arena, resolution->packages);
+    struct envm_wish_list requests = envm_wish_list_from(l->arena, input->specs, input->spec_count);
+    struct envm_str_list lines = {0};
+
+    if (l->options->name_count == 0)
+        named = request_names(l, requests);
+    ENVM_TRY(envm_held_back(l->arena, resolution, after, requests, (struct envm_wish_list){0},
+                            named, input->terms.exclude_newer_ms, &lines, err));
+    for (size_t i = 0; i < lines.count; i++)
+        envm_vec_push(&l->held_back,
+                      envm_arena_printf(l->arena, "%.*s: %.*s", ENVM_STR_ARGS(input->platform),
+                                        ENVM_STR_ARGS(lines.items[i])));
+    return ENVM_OK;
+}
+
 static enum envm_code lock_platform(struct locking *l, size_t index, envm_str name,
                                     struct envm_error *err)
 {
@@ -180,6 +214,8 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
                                 &block.tree, err));
     if (old)
         ENVM_TRY(tell_moves(l, &input, old->packages, block.packages, err));
+    if (l->options->update)
+        ENVM_TRY(tell_held_back(l, &input, &resolution, state.update_names, err));
     l->packages[index] = envm_report_view(l->arena, block.packages);
     l->trees[index] = block.tree;
     l->lock = envm_lock_compose(l->arena, &l->lock, &input, &block);
@@ -298,6 +334,8 @@ static enum envm_code lock(struct locking *l, struct envm_error *err)
     l->report->trees = l->trees;
     l->report->moved =
         envm_arena_str_list(l->arena, (struct envm_str_list){l->moved.items, l->moved.count});
+    l->report->held_back = envm_arena_str_list(
+        l->arena, (struct envm_str_list){l->held_back.items, l->held_back.count});
     return write_result(l, err);
 }
 
@@ -312,6 +350,7 @@ enum envm_code envm_lock_environment(struct envm_context *context, struct envm_m
     *ret_report = (struct envm_lock_report){0};
     code = lock(&l, err);
     envm_vec_release(&l.moved);
+    envm_vec_release(&l.held_back);
     envm_vec_release(&l.specs);
     return code;
 }

@@ -111,6 +111,12 @@ YAML
     expect_status 0
     expect_error "lib 1.0 -> 2.1"
     grep -q lib-2.1 env.lock
+    sed 's/\[lib,/[lib 1.*,/' env.yaml >held.yaml
+    run_envm lock -f held.yaml -o held.lock
+    run_envm lock -f held.yaml -o held.lock --update lib
+    expect_error 'lib stays at 1.0: 2.1 is held back: the request "lib 1.*"'
+    run_envm lock -f held.yaml -o held.lock --update --json
+    [[ "$(json 'd["held_back"]')" == "['linux-64: lib stays at 1.0: "* ]]
     run_envm lock -f env.yaml --update nosuch
     expect_status 2
 }
