@@ -153,13 +153,13 @@ static void numbers(void **state)
 
 static void hashes(void **state)
 {
-    char text[64];
-    uint64_t seen[64];
+    char text[400];
+    uint64_t seen[400];
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    /* Lengths around the word size, and one text under two seeds. */
-    for (size_t len = 0; len < 64; len++) {
+    /* Lengths around those of words and of blocks, and one text under two seeds. */
+    for (size_t len = 0; len < 400; len++) {
         seen[len] = envm_str_hash(envm_str_n(text, len), 1);
         for (size_t i = 0; i < len; i++)
             assert_true(seen[i] != seen[len]);
@@ -167,6 +167,13 @@ static void hashes(void **state)
         assert_true(seen[len] != envm_str_hash(envm_str_n(text, len), 2));
     }
     assert_true(envm_str_hash(S("a"), 1) != envm_str_hash(S("a\0"), 1));
+    /* Every byte counts. */
+    for (size_t len = 1; len < 400; len += len < 20 ? 1 : 13)
+        for (size_t i = 0; i < len; i++) {
+            text[i] = 'y';
+            assert_true(envm_str_hash(envm_str_n(text, len), 1) != seen[len]);
+            text[i] = 'x';
+        }
 }
 
 static void characters(void **state)
