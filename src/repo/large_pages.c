@@ -2,6 +2,7 @@
 #include "repo/large_pages.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/alloc.h"
@@ -40,10 +41,12 @@ void *envm_large_alloc(size_t size)
 
 void *envm_large_alloc_filled(size_t size)
 {
-    void *pointer = envm_large_alloc(size);
+    void *pointer;
 
-    if (size >= LARGE_PAGE) /* kernels before 5.14 do not know it: then it is slower */
-        (void)!madvise(pointer, size, MADV_POPULATE_WRITE);
+    if (size < LARGE_PAGE)
+        return memset(envm_alloc(size), 0, size);
+    pointer = envm_large_alloc(size); /* kernels before 5.14 do not know it: then it is slower */
+    (void)!madvise(pointer, size, MADV_POPULATE_WRITE);
     return pointer;
 }
 
