@@ -8,16 +8,17 @@
 
 _Static_assert(ENVM_IMAGE_CHUNK * sizeof(struct envm_image_record) <= ((size_t)2 << 20),
                "a chunk is a large page");
-_Static_assert(ENVM_INTERN_MAX == ENVM_IMAGE_TEXT_MAX, "what is stored must be readable");
+_Static_assert(ENVM_INTERN_MAX == ENVM_IMAGE_LIST_MAX, "what is stored must be readable");
 
 #define CHUNK_SIZE ((size_t)2 << 20) /* a large page */
 #define RECORDS_MAX ((size_t)100 * 1000 * 1000)
-#define SMALL_LIST 64
-#define LOOK_AHEAD 2
 void envm_image_builder_release(struct envm_image_builder *builder)
 {
     envm_intern_release(&builder->texts);
     envm_intern_release(&builder->lists);
+    for (size_t i = 0; i < builder->more_lists.count; i++)
+        envm_intern_release(&builder->more_lists.items[i]);
+    envm_vec_release(&builder->more_lists);
     for (size_t i = 0; i < builder->chunks.count; i++)
         envm_large_free(builder->chunks.items[i], CHUNK_SIZE);
     envm_vec_release(&builder->chunks);
@@ -29,76 +30,87 @@ void envm_image_builder_expect(struct envm_image_builder *builder, size_t record
 {
     if (records > RECORDS_MAX)
         return;
-    /* What real channels need: a new text every second record, a new list every third. */
-    envm_intern_expect(&builder->texts, records / 2);
-    envm_intern_expect(&builder->lists, records / 3);
+    /* What real channels need: a new list of 200 bytes every second record. */
+    envm_intern_expect(&builder->texts, records / 4, records * 8);
+    envm_intern_expect(&builder->lists, records / 2, records * 100);
 }
 
 /* --- records -------------------------------------------------------------------------------- */
 
-/* The reference of s, which is likely to be what `near` names. */
-static uint32_t add_text(struct envm_intern *table, uint32_t near, envm_str s)
-{
-    return envm_str_equal(envm_intern_get(table, near), s) ? near : envm_intern_add(table, s);
-}
-
-/* A text that is looked for among those of the record before, and then in the table. */
-struct item {
+/* A text or a list that is looked for: what the record before has there, else what the table holds,
+ * which takes until it is in the cache. */
+struct sought {
     uint32_t reference; /* 0: not found yet */
     uint32_t hash;
+    envm_str bytes;
 };
 
-/* The items of the list that are in `old` too, which is walked along: in lists of dependencies,
- * sorted as they are, some come and go, and the others keep their order. */
-static void match_items(struct envm_image_builder *builder, envm_str old, struct envm_str_list list,
-                        struct item *ret_items)
+static struct sought seek_text(struct envm_image_builder *builder, uint32_t near, envm_str s)
 {
-    size_t count = old.len / sizeof(uint32_t);
-    size_t at = 0;
+    struct sought sought = {.bytes = s};
 
-    for (size_t i = 0; i < list.count; i++) {
-        ret_items[i] = (struct item){0};
-        for (size_t k = at; k < count && k <= at + LOOK_AHEAD; k++) {
-            uint32_t reference;
-
-            memcpy(&reference, old.ptr + k * sizeof(reference), sizeof(reference));
-            if (!envm_str_equal(envm_intern_get(&builder->texts, reference), list.items[i]))
-                continue;
-            ret_items[i].reference = reference;
-            at = k + 1;
-            break;
-        }
-        if (!ret_items[i].reference)
-            ret_items[i].hash = envm_intern_hash(&builder->texts, list.items[i]);
-    }
+    if (s.len > ENVM_IMAGE_TEXT_MAX)
+        builder->texts.overflowed = true;
+    if (envm_str_equal(envm_intern_get(&builder->texts, near), s))
+        sought.reference = near;
+    else
+        sought.hash = envm_intern_hash(&builder->texts, s);
+    return sought;
 }
 
-/* `near` is the list of the record before. */
+static uint32_t find_text(struct envm_image_builder *builder, const struct sought *sought)
+{
+    return sought->reference ? sought->reference
+                             : envm_intern_add_hashed(&builder->texts, sought->bytes, sought->hash);
+}
+
+static uint32_t add_text(struct envm_image_builder *builder, uint32_t near, envm_str s)
+{
+    struct sought sought = seek_text(builder, near, s);
+
+    return find_text(builder, &sought);
+}
+
+/* One at a time: it is written behind the lists that there are. */
+static struct sought seek_list(struct envm_image_builder *builder, uint32_t near,
+                               struct envm_str_list list)
+{
+    struct sought sought = {0};
+    size_t len = 0;
+    char *room, *at;
+
+    for (size_t i = 0; i < list.count; i++) {
+        builder->texts.overflowed |= list.items[i].len > ENVM_IMAGE_TEXT_MAX;
+        len += list.items[i].len + 1;
+    }
+    if (len == 0 || !(room = at = envm_intern_begin(&builder->lists, len)))
+        return sought;
+    for (size_t i = 0; i < list.count; i++) {
+        memcpy(at, list.items[i].ptr, list.items[i].len);
+        at += list.items[i].len;
+        *at++ = '\0';
+    }
+    sought.bytes = envm_str_n(room, len);
+    if (envm_str_equal(envm_intern_get(&builder->lists, near), sought.bytes))
+        sought.reference = near;
+    else
+        sought.hash = envm_intern_hash(&builder->lists, sought.bytes);
+    return sought;
+}
+
+static uint32_t find_list(struct envm_image_builder *builder, const struct sought *sought)
+{
+    if (sought->reference || sought->bytes.len == 0)
+        return sought->reference;
+    return envm_intern_end(&builder->lists, sought->bytes.len, sought->hash);
+}
+
 static uint32_t add_list(struct envm_image_builder *builder, uint32_t near,
                          struct envm_str_list list)
 {
-    struct item small[SMALL_LIST];
-    uint32_t small_references[SMALL_LIST];
-    bool is_small = list.count <= SMALL_LIST;
-    struct item *items = is_small ? small : envm_alloc(list.count * sizeof(*items));
-    uint32_t *references =
-        is_small ? small_references : envm_alloc(list.count * sizeof(*references));
-    uint32_t reference;
+    struct sought sought = seek_list(builder, near, list);
 
-    if (list.count == 0)
-        return 0;
-    match_items(builder, envm_intern_get(&builder->lists, near), list, items);
-    for (size_t i = 0; i < list.count; i++)
-        references[i] = items[i].reference
-                            ? items[i].reference
-                            : envm_intern_add_hashed(&builder->texts, list.items[i], items[i].hash);
-    reference = add_text(&builder->lists, near,
-                         envm_str_n((const char *)references, list.count * sizeof(*references)));
-    if (!is_small) {
-        envm_free(items);
-        envm_free(references);
-    }
-    return reference;
+    return find_list(builder, &sought);
 }
 
 static struct envm_image_record *new_record(struct envm_image_builder *builder)
@@ -181,7 +193,6 @@ void envm_image_builder_add(struct envm_image_builder *builder,
                             const struct envm_package_record *record, envm_str file_name,
                             const struct envm_archive_name *file, bool subdir_is_noarch)
 {
-    struct envm_intern *texts = &builder->texts;
     const struct envm_image_record *last = &builder->last;
     bool regular = envm_str_equal(file->name, record->name) &&
                    envm_str_equal(file->version, record->version) &&
@@ -193,47 +204,47 @@ void envm_image_builder_add(struct envm_image_builder *builder,
         .flags = flags_of(record, file, subdir_is_noarch),
     };
 
+    struct sought name, version, build, depends;
+
     if (builder->record_end >= RECORDS_MAX) {
         builder->overflowed = true;
         return;
     }
     if (!regular)
         add_irregular(builder, file);
-    entry.name = add_text(texts, last->name, record->name);
-    entry.version = add_text(texts, last->version, record->version);
-    entry.build = add_text(texts, last->build, record->build);
-    entry.file_name = regular ? 0 : envm_intern_add(texts, file_name);
-    entry.depends = add_list(builder, last->depends, record->depends);
     entry.constrains = add_list(builder, last->constrains, record->constrains);
     entry.track_features = add_list(builder, last->track_features, record->track_features);
-    entry.features = add_text(texts, last->features, record->features);
-    entry.license = add_text(texts, last->license, record->license);
-    entry.license_family = add_text(texts, last->license_family, record->license_family);
     if (has_more(record))
         entry.more = add_more(builder, last->more, record);
+    depends = seek_list(builder, last->depends, record->depends);
+    name = seek_text(builder, last->name, record->name);
+    version = seek_text(builder, last->version, record->version);
+    build = seek_text(builder, last->build, record->build);
+    entry.features = add_text(builder, last->features, record->features);
+    entry.license = add_text(builder, last->license, record->license);
+    entry.license_family = add_text(builder, last->license_family, record->license_family);
     memcpy(entry.sha256, record->sha256.bytes, sizeof(entry.sha256));
     memcpy(entry.md5, record->md5.bytes, sizeof(entry.md5));
+    entry.name = find_text(builder, &name);
+    entry.version = find_text(builder, &version);
+    entry.build = find_text(builder, &build);
+    entry.file_name = regular ? 0 : envm_intern_add(&builder->texts, file_name);
+    entry.depends = find_list(builder, &depends);
     *new_record(builder) = entry;
     builder->last = entry;
 }
 
 /* --- two builders into one ------------------------------------------------------------------ */
 
-/* As envm_intern_index, for entries that are at least eight bytes long. */
-static size_t list_index(uint32_t reference)
-{
-    return ((size_t)reference + 4) >> 3;
-}
-
-/* What the numbers of one builder are in another: texts and lists by index. */
+/* What the numbers of one builder are in another: texts by index; lists move as a whole. */
 struct translation {
-    uint32_t *texts, *lists;
+    uint32_t *texts;
+    uint32_t lists; /* to be added */
 };
 
 static void release_translation(struct translation *translation)
 {
     envm_free(translation->texts);
-    envm_free(translation->lists);
 }
 ENVM_DEFINE_CLEANUP(translation, struct translation, release_translation)
 
@@ -244,25 +255,6 @@ static void translate_texts(struct envm_intern *to, const struct envm_intern *fr
 
     for (uint32_t at = 0; envm_intern_next(from, &at, &text);)
         ret_map[envm_intern_index(at)] = envm_intern_add(to, text);
-}
-
-static void translate_lists(struct envm_intern *to, const struct envm_intern *from,
-                            const uint32_t *texts, uint32_t *ret_map)
-{
-    ENVM_VEC(uint32_t) items = {0};
-    envm_str list;
-
-    for (uint32_t at = 0; envm_intern_next(from, &at, &list);) {
-        size_t count = list.len / sizeof(uint32_t);
-
-        envm_vec_reserve(&items, count);
-        memcpy(items.items, list.ptr, list.len);
-        for (size_t i = 0; i < count; i++)
-            items.items[i] = texts[envm_intern_index(items.items[i])];
-        ret_map[list_index(at)] =
-            envm_intern_add(to, envm_str_n((const char *)items.items, list.len));
-    }
-    envm_vec_release(&items);
 }
 
 static void translate_record(const struct translation *map, struct envm_image_record *record)
@@ -276,7 +268,22 @@ static void translate_record(const struct translation *map, struct envm_image_re
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = map->texts[envm_intern_index(*texts[i])];
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        *lists[i] = map->lists[list_index(*lists[i])];
+        *lists[i] += *lists[i] ? map->lists : 0;
+}
+
+/* Nothing compares lists once they are made, so those of two threads stand one behind the other,
+ * and some are there twice: to look up each again took a tenth of the time. Returns where they
+ * begin. */
+static uint32_t move_lists(struct envm_image_builder *builder, struct envm_image_builder *from)
+{
+    size_t before = builder->lists.len;
+
+    for (size_t i = 0; i < builder->more_lists.count; i++)
+        before += builder->more_lists.items[i].len;
+    builder->lists.overflowed |= from->lists.overflowed || before + from->lists.len > UINT32_MAX;
+    envm_vec_push(&builder->more_lists, from->lists);
+    from->lists = (struct envm_intern){0};
+    return (uint32_t)before;
 }
 
 static void move_records(struct envm_image_builder *builder, struct envm_image_builder *from,
@@ -306,13 +313,11 @@ size_t envm_image_builder_absorb(struct envm_image_builder *builder,
     size_t base = builder->chunks.count * ENVM_IMAGE_CHUNK;
 
     map.texts = envm_alloc_zero(from->texts.len / 4 + 1, sizeof(uint32_t));
-    map.lists = envm_alloc_zero(from->lists.len / 8 + 2, sizeof(uint32_t));
     translate_texts(&builder->texts, &from->texts, map.texts);
-    translate_lists(&builder->lists, &from->lists, map.texts, map.lists);
+    map.lists = move_lists(builder, from);
     move_records(builder, from, base, &map);
     builder->overflowed |= from->overflowed || builder->record_end > RECORDS_MAX;
     builder->texts.overflowed |= from->texts.overflowed;
-    builder->lists.overflowed |= from->lists.overflowed;
     envm_image_builder_release(from);
     return base;
 }

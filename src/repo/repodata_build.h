@@ -29,7 +29,10 @@ struct envm_image_span {
 };
 
 struct envm_image_builder {
-    struct envm_intern texts, lists;
+    struct envm_intern texts;
+    struct envm_intern lists; /* strings of texts, each followed by a NUL */
+    ENVM_VEC(struct envm_intern)
+    more_lists; /* of builders that were put to this one: behind them */
     /* Records are numbered over chunks of equal size; chunks of builders that were put together
      * are not full, so not every number is a record. */
     ENVM_VEC(struct envm_image_record *) chunks;

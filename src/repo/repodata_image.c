@@ -78,7 +78,7 @@ bool envm_image_data_is_intact(const struct envm_image *image)
 }
 
 /* A length and as many bytes, in the texts or in the lists. */
-static bool blob(envm_str from, uint32_t reference, envm_str *ret_bytes)
+static bool blob(envm_str from, uint32_t reference, size_t most, envm_str *ret_bytes)
 {
     uint32_t len;
 
@@ -89,7 +89,7 @@ static bool blob(envm_str from, uint32_t reference, envm_str *ret_bytes)
     if (from.len < sizeof(len) || reference > from.len - sizeof(len))
         return false;
     memcpy(&len, from.ptr + reference, sizeof(len));
-    if (len > ENVM_IMAGE_TEXT_MAX || len > from.len - reference - sizeof(len))
+    if (len > most || len > from.len - reference - sizeof(len))
         return false;
     *ret_bytes = envm_str_n(from.ptr + reference + sizeof(len), len);
     return true;
@@ -97,28 +97,38 @@ static bool blob(envm_str from, uint32_t reference, envm_str *ret_bytes)
 
 bool envm_image_text(const struct envm_image *image, uint32_t reference, envm_str *ret_text)
 {
-    return blob(section(image, ENVM_IMAGE_TEXTS), reference, ret_text);
+    return blob(section(image, ENVM_IMAGE_TEXTS), reference, ENVM_IMAGE_TEXT_MAX, ret_text);
+}
+
+static size_t count_texts(envm_str bytes)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < bytes.len; i++)
+        count += bytes.ptr[i] == '\0';
+    return count;
 }
 
 bool envm_image_list(const struct envm_image *image, uint32_t reference, struct envm_arena *arena,
                      struct envm_str_list *ret_list)
 {
-    envm_str bytes;
-    envm_str *items;
+    envm_str *items = NULL;
     size_t count;
+    envm_str bytes;
 
-    if (!blob(section(image, ENVM_IMAGE_LISTS), reference, &bytes))
+    if (!blob(section(image, ENVM_IMAGE_LISTS), reference, ENVM_IMAGE_LIST_MAX, &bytes))
         return false;
-    count = bytes.len / sizeof(uint32_t);
-    items = count ? envm_arena_new_array(arena, envm_str, count) : NULL;
+    count = count_texts(bytes);
+    if (count > 0)
+        items = envm_arena_new_array(arena, envm_str, count);
     for (size_t i = 0; i < count; i++) {
-        uint32_t text;
-        memcpy(&text, bytes.ptr + i * sizeof(text), sizeof(text));
-        if (!envm_image_text(image, text, &items[i]))
-            return false;
+        size_t len = strlen(bytes.ptr);
+
+        items[i] = envm_str_n(bytes.ptr, len);
+        bytes = envm_str_skip(bytes, len + 1);
     }
     *ret_list = (struct envm_str_list){items, count};
-    return true;
+    return bytes.len == 0;
 }
 
 size_t envm_image_name_count(const struct envm_image *image)

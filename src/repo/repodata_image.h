@@ -15,15 +15,16 @@
 #include "base/str.h"
 
 #define ENVM_IMAGE_MAGIC "envmRIX\n"
-#define ENVM_IMAGE_VERSION 3u /* raise it with every change of layout or of what is stored */
+#define ENVM_IMAGE_VERSION 4u /* raise it with every change of layout or of what is stored */
 #define ENVM_IMAGE_TEXT_MAX ((size_t)1 << 20) /* longest text; a longer one makes the file bad */
+#define ENVM_IMAGE_LIST_MAX ((size_t)1 << 24) /* the same, of the texts of a list together */
 #define ENVM_IMAGE_BYTE_ORDER 0x01020304u
 
 enum envm_image_section {
     ENVM_IMAGE_NAMES,   /* struct envm_image_name, sorted bytewise by text */
     ENVM_IMAGE_RECORDS, /* struct envm_image_record, grouped by name */
     ENVM_IMAGE_TEXTS,   /* 32-bit length, bytes; a text is named by its offset, 0 is "" */
-    ENVM_IMAGE_LISTS,   /* the same, the bytes being 32-bit references to texts */
+    ENVM_IMAGE_LISTS,   /* the same, the bytes being texts that each end with a NUL */
     ENVM_IMAGE_SECTION_COUNT,
 };
 

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-#define ENVM_INTERN_MAX ((size_t)1 << 20)
+#define ENVM_INTERN_MAX ((size_t)1 << 24)
 
 struct envm_intern_slot {
     uint32_t reference; /* 0: free */
@@ -34,14 +34,19 @@ static inline size_t envm_intern_index(uint32_t reference)
     return reference / 4;
 }
 
-/* Makes room for about that many strings, on an empty table. */
-void envm_intern_expect(struct envm_intern *table, size_t strings);
+/* Makes room for about that many strings of that many bytes in all, on an empty table. */
+void envm_intern_expect(struct envm_intern *table, size_t strings, size_t bytes);
 /* The offset of s in the table. */
 uint32_t envm_intern_add(struct envm_intern *table, envm_str s);
-/* The same in two steps for several strings at once: hash each, which fetches its place of the
- * table into the cache, then add each. */
+/* The same in two steps, between which other work is done: to hash fetches the string's place of
+ * the table into the cache. */
 uint32_t envm_intern_hash(struct envm_intern *table, envm_str s);
 uint32_t envm_intern_add_hashed(struct envm_intern *table, envm_str s, uint32_t hash);
+/* The same for a string that the caller puts together in place: room for len bytes, or NULL when
+ * that is too long (`overflowed` is set then); and, when they are written and hashed, their offset.
+ */
+char *envm_intern_begin(struct envm_intern *table, size_t len);
+uint32_t envm_intern_end(struct envm_intern *table, size_t len, uint32_t hash);
 /* The same without adding: 0 when it is not there. */
 uint32_t envm_intern_find(const struct envm_intern *table, envm_str s);
 /* Walks in the order of adding, the empty string aside: start with *reference = 0; false at the

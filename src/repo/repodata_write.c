@@ -96,6 +96,16 @@ static enum envm_code write_records(struct writer *writer, const struct envm_ima
     return close_section(writer, ENVM_IMAGE_RECORDS);
 }
 
+static enum envm_code write_lists(struct writer *writer, const struct envm_image_builder *builder)
+{
+    ENVM_TRY(open_section(writer, ENVM_IMAGE_LISTS));
+    ENVM_TRY(add_bytes(writer, builder->lists.bytes, builder->lists.len));
+    for (size_t i = 0; i < builder->more_lists.count; i++)
+        ENVM_TRY(add_bytes(writer, builder->more_lists.items[i].bytes,
+                           builder->more_lists.items[i].len));
+    return close_section(writer, ENVM_IMAGE_LISTS);
+}
+
 static enum envm_code write_header(struct writer *writer, const struct envm_image_origin *origin,
                                    const struct envm_image_layout *layout)
 {
@@ -128,13 +138,13 @@ enum envm_code envm_image_write(struct envm_image_builder *builder,
     header->package_base = envm_intern_add(&builder->texts, origin->package_base);
     if (builder->texts.overflowed || builder->lists.overflowed || builder->overflowed)
         return envm_fail(err, ENVM_MALFORMED,
-                         "a text is longer than 1 MiB, all of them than 4 GiB, or there are more "
-                         "than 100 million records");
+                         "a text is longer than 1 MiB, a list of texts than 16 MiB, all of them "
+                         "than 4 GiB, or there are more than 100 million records");
     ENVM_TRY(put(&writer, envm_str_n((const char *)header, sizeof(*header))));
     ENVM_TRY(write_section(&writer, ENVM_IMAGE_NAMES, layout->names,
                            layout->name_count * sizeof(*layout->names)));
     ENVM_TRY(write_records(&writer, builder, layout));
     ENVM_TRY(write_section(&writer, ENVM_IMAGE_TEXTS, builder->texts.bytes, builder->texts.len));
-    ENVM_TRY(write_section(&writer, ENVM_IMAGE_LISTS, builder->lists.bytes, builder->lists.len));
+    ENVM_TRY(write_lists(&writer, builder));
     return write_header(&writer, origin, layout);
 }

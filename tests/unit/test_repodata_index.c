@@ -246,6 +246,52 @@ static void many_records_keep_their_order(void **state)
     assert_non_null(strstr(envm_buf_str(&parts).ptr, "c/n699-49699-0.conda  1: x19 y\n"));
 }
 
+/* One package with `count` dependencies of `len` bytes each. */
+static void add_package(struct envm_buf *json, size_t count, size_t len)
+{
+    envm_buf_add_cstr(json, "{\"packages\":{\"a-1-0.conda\":{\"name\":\"a\",\"version\":\"1\","
+                            "\"build\":\"0\",\"build_number\":0,\"depends\":[");
+    for (size_t i = 0; i < count; i++) {
+        envm_buf_add_cstr(json, i ? ",\"" : "\"");
+        envm_buf_add_repeat(json, 'd', len);
+        envm_buf_add_byte(json, '"');
+    }
+    envm_buf_add_cstr(json, "]}}}");
+}
+
+static enum envm_code code_of_writing(envm_str json)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_fd) int from = file_with(json), to = memfd_create("index", MFD_CLOEXEC);
+    ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
+    struct envm_repodata_source source = {.subdir = ENVM_STR("linux-64"),
+                                          .url = ENVM_STR("https://h.example/c/r.json")};
+    struct envm_repodata_file file = {.fd = from, .name = "r.json", .size = json.len};
+    struct envm_image_origin origin = {.subdir = ENVM_STR("linux-64"),
+                                       .package_base = ENVM_STR("https://h.example/c"),
+                                       .source_sha256 = &content.sha256};
+
+    OK(envm_repodata_index(&file, &source, &arena, &content, &err));
+    return envm_image_write(&content.builder, &content.layout, &origin, to, NULL);
+}
+
+static void texts_have_a_limit_and_lists_another(void **state)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf json = envm_buf_text();
+    ENVM_CLEANUP(envm_buf) struct envm_buf out = envm_buf_text();
+
+    (void)state;
+    add_package(&json, 1, ENVM_IMAGE_TEXT_MAX + 1);
+    assert_int_equal(code_of_writing(envm_buf_str(&json)), ENVM_MALFORMED);
+    envm_buf_clear(&json);
+    add_package(&json, 2, ENVM_IMAGE_TEXT_MAX);
+    describe(envm_buf_str(&json), false, 0, &out);
+    assert_true(out.len > 2 * ENVM_IMAGE_TEXT_MAX);
+    envm_buf_clear(&json);
+    add_package(&json, 17, ENVM_IMAGE_TEXT_MAX);
+    assert_int_equal(code_of_writing(envm_buf_str(&json)), ENVM_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +299,7 @@ int main(void)
         cmocka_unit_test(the_records_are_those_of_the_document),
         cmocka_unit_test(compressed_files_are_read_in_parts_too),
         cmocka_unit_test(many_records_keep_their_order),
+        cmocka_unit_test(texts_have_a_limit_and_lists_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
