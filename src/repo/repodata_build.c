@@ -6,8 +6,7 @@
 
 #include "repo/large_pages.h"
 
-_Static_assert(ENVM_IMAGE_CHUNK * sizeof(struct envm_image_record) <= ((size_t)2 << 20),
-               "a chunk is a large page");
+_Static_assert(sizeof(struct envm_image_chunk) <= ((size_t)2 << 20), "a chunk is a large page");
 _Static_assert(ENVM_INTERN_MAX == ENVM_IMAGE_LIST_MAX, "what is stored must be readable");
 
 #define CHUNK_SIZE ((size_t)2 << 20) /* a large page */
@@ -113,11 +112,15 @@ static uint32_t add_list(struct envm_image_builder *builder, uint32_t near,
     return find_list(builder, &sought);
 }
 
-static struct envm_image_record *new_record(struct envm_image_builder *builder)
+static void push_record(struct envm_image_builder *builder, const struct envm_image_record *record)
 {
-    if (builder->record_end == builder->chunks.count * ENVM_IMAGE_CHUNK)
+    size_t number = builder->record_end++;
+
+    if (number == builder->chunks.count * ENVM_IMAGE_CHUNK)
         envm_vec_push(&builder->chunks, envm_large_alloc(CHUNK_SIZE));
-    return envm_image_builder_record(builder, builder->record_end++);
+    *envm_image_builder_body(builder, number) = record->body;
+    *envm_image_builder_key(builder, number) = record->key;
+    builder->last = *record;
 }
 
 static bool has_more(const struct envm_package_record *record)
@@ -193,17 +196,19 @@ void envm_image_builder_add(struct envm_image_builder *builder,
                             const struct envm_package_record *record, envm_str file_name,
                             const struct envm_archive_name *file, bool subdir_is_noarch)
 {
-    const struct envm_image_record *last = &builder->last;
+    const struct envm_image_body *last = &builder->last.body;
+    const struct envm_image_key *last_key = &builder->last.key;
     bool regular = envm_str_equal(file->name, record->name) &&
                    envm_str_equal(file->version, record->version) &&
                    envm_str_equal(file->build, record->build);
     struct envm_image_record entry = {
-        .build_number = record->build_number,
-        .size = record->size,
-        .timestamp = record->timestamp,
-        .flags = flags_of(record, file, subdir_is_noarch),
+        .body = {.build_number = record->build_number,
+                 .size = record->size,
+                 .timestamp = record->timestamp},
+        .key.flags =
+            flags_of(record, file, subdir_is_noarch) | (regular ? 0 : ENVM_IMAGE_IRREGULAR),
     };
-
+    struct envm_image_body *body = &entry.body;
     struct sought name, version, build, depends;
 
     if (builder->record_end >= RECORDS_MAX) {
@@ -212,26 +217,25 @@ void envm_image_builder_add(struct envm_image_builder *builder,
     }
     if (!regular)
         add_irregular(builder, file);
-    entry.constrains = add_list(builder, last->constrains, record->constrains);
-    entry.track_features = add_list(builder, last->track_features, record->track_features);
+    body->constrains = add_list(builder, last->constrains, record->constrains);
+    body->track_features = add_list(builder, last->track_features, record->track_features);
     if (has_more(record))
-        entry.more = add_more(builder, last->more, record);
+        body->more = add_more(builder, last->more, record);
     depends = seek_list(builder, last->depends, record->depends);
-    name = seek_text(builder, last->name, record->name);
-    version = seek_text(builder, last->version, record->version);
-    build = seek_text(builder, last->build, record->build);
-    entry.features = add_text(builder, last->features, record->features);
-    entry.license = add_text(builder, last->license, record->license);
-    entry.license_family = add_text(builder, last->license_family, record->license_family);
-    memcpy(entry.sha256, record->sha256.bytes, sizeof(entry.sha256));
-    memcpy(entry.md5, record->md5.bytes, sizeof(entry.md5));
-    entry.name = find_text(builder, &name);
-    entry.version = find_text(builder, &version);
-    entry.build = find_text(builder, &build);
-    entry.file_name = regular ? 0 : envm_intern_add(&builder->texts, file_name);
-    entry.depends = find_list(builder, &depends);
-    *new_record(builder) = entry;
-    builder->last = entry;
+    name = seek_text(builder, last_key->name, record->name);
+    version = seek_text(builder, last_key->version, record->version);
+    build = seek_text(builder, last_key->build, record->build);
+    body->features = add_text(builder, last->features, record->features);
+    body->license = add_text(builder, last->license, record->license);
+    body->license_family = add_text(builder, last->license_family, record->license_family);
+    memcpy(body->sha256, record->sha256.bytes, sizeof(body->sha256));
+    memcpy(body->md5, record->md5.bytes, sizeof(body->md5));
+    entry.key.name = find_text(builder, &name);
+    entry.key.version = find_text(builder, &version);
+    entry.key.build = find_text(builder, &build);
+    body->file_name = regular ? 0 : envm_intern_add(&builder->texts, file_name);
+    body->depends = find_list(builder, &depends);
+    push_record(builder, &entry);
 }
 
 /* --- two builders into one ------------------------------------------------------------------ */
@@ -257,13 +261,12 @@ static void translate_texts(struct envm_intern *to, const struct envm_intern *fr
         ret_map[envm_intern_index(at)] = envm_intern_add(to, text);
 }
 
-static void translate_record(const struct translation *map, struct envm_image_record *record)
+static void translate_record(const struct translation *map, struct envm_image_key *key,
+                             struct envm_image_body *body)
 {
-    uint32_t *texts[] = {&record->name,          &record->version,  &record->build,
-                         &record->file_name,     &record->features, &record->license,
-                         &record->license_family};
-    uint32_t *lists[] = {&record->depends, &record->constrains, &record->track_features,
-                         &record->more};
+    uint32_t *texts[] = {&key->name,      &key->version,  &key->build,          &body->file_name,
+                         &body->features, &body->license, &body->license_family};
+    uint32_t *lists[] = {&body->depends, &body->constrains, &body->track_features, &body->more};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = map->texts[envm_intern_index(*texts[i])];
@@ -290,7 +293,7 @@ static void move_records(struct envm_image_builder *builder, struct envm_image_b
                          size_t base, const struct translation *map)
 {
     for (size_t i = 0; i < from->record_end; i++)
-        translate_record(map, envm_image_builder_record(from, i));
+        translate_record(map, envm_image_builder_key(from, i), envm_image_builder_body(from, i));
     for (size_t i = 0; i < from->chunks.count; i++)
         envm_vec_push(&builder->chunks, from->chunks.items[i]);
     builder->record_end = base + from->record_end;
@@ -335,14 +338,14 @@ static int compare_irregular(const void *key, const void *item)
 struct envm_image_stem envm_image_builder_stem(const struct envm_image_builder *builder,
                                                uint32_t record)
 {
-    const struct envm_image_record *entry = envm_image_builder_record(builder, record);
+    const struct envm_image_key *key = envm_image_builder_key(builder, record);
     const struct envm_image_irregular *irregular = NULL;
 
-    if (entry->file_name)
+    if (key->flags & ENVM_IMAGE_IRREGULAR)
         irregular = bsearch(&record, builder->irregular.items, builder->irregular.count,
                             sizeof(*irregular), compare_irregular);
     return irregular ? irregular->stem
-                     : (struct envm_image_stem){entry->name, entry->version, entry->build};
+                     : (struct envm_image_stem){key->name, key->version, key->build};
 }
 
 bool envm_image_builder_find_stem(const struct envm_image_builder *builder,
@@ -358,11 +361,12 @@ bool envm_image_builder_find_stem(const struct envm_image_builder *builder,
 envm_str envm_image_builder_file_name(const struct envm_image_builder *builder, uint32_t record,
                                       struct envm_arena *arena)
 {
-    const struct envm_image_record *entry = envm_image_builder_record(builder, record);
+    const struct envm_image_key *entry = envm_image_builder_key(builder, record);
     const struct envm_intern *texts = &builder->texts;
 
-    if (entry->file_name)
-        return envm_arena_str(arena, envm_intern_get(texts, entry->file_name));
+    if (entry->flags & ENVM_IMAGE_IRREGULAR)
+        return envm_arena_str(
+            arena, envm_intern_get(texts, envm_image_builder_body(builder, record)->file_name));
     return envm_arena_printf(arena, "%.*s-%.*s-%.*s%s",
                              ENVM_STR_ARGS(envm_intern_get(texts, entry->name)),
                              ENVM_STR_ARGS(envm_intern_get(texts, entry->version)),

@@ -64,19 +64,28 @@ enum envm_image_flag {
     ENVM_IMAGE_HAS_TWIN = 64,       /* a .tar.bz2 that is also there as .conda */
     ENVM_IMAGE_SUBDIR_NOARCH = 128, /* the record says noarch, whatever the index is for */
     ENVM_IMAGE_DROPPED = 256,       /* while building only */
+    ENVM_IMAGE_IRREGULAR = 512,     /* its file name is not name-version-build and the extension */
 };
 
-struct envm_image_record {
+/* What a layout looks at. */
+struct envm_image_key {
+    uint32_t name, version, build; /* texts */
+    uint32_t flags;                /* enum envm_image_flag */
+};
+
+struct envm_image_body {
     uint8_t sha256[32];
     uint8_t md5[16];
     uint64_t build_number, size, timestamp;
-    uint32_t version, build;
-    uint32_t file_name;                           /* 0: name-version-build and the extension */
+    uint32_t file_name;                           /* text; 0 for one that is regular */
     uint32_t depends, constrains, track_features; /* lists */
     uint32_t features, license, license_family;
-    uint32_t more;  /* list of what few records have, see envm_image_more */
-    uint32_t flags; /* enum envm_image_flag */
-    uint32_t name;  /* text; not needed by whoever comes by the name */
+    uint32_t more; /* list of what few records have, see envm_image_more */
+};
+
+struct envm_image_record {
+    struct envm_image_body body;
+    struct envm_image_key key;
 };
 
 /* What a text of `more` is about: its first byte. A group of optional dependencies comes before

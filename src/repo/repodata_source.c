@@ -25,14 +25,14 @@ static void fill_location(const struct envm_image_source *source, struct envm_ar
                           struct envm_package_record *record)
 {
     envm_str extension =
-        entry->flags & ENVM_IMAGE_TAR_BZ2 ? ENVM_STR(".tar.bz2") : ENVM_STR(".conda");
+        entry->key.flags & ENVM_IMAGE_TAR_BZ2 ? ENVM_STR(".tar.bz2") : ENVM_STR(".conda");
     envm_str parts[] = {source->package_base, ENVM_STR("/"), record->name,  ENVM_STR("-"),
                         record->version,      ENVM_STR("-"), record->build, extension};
     size_t count = sizeof(parts) / sizeof(parts[0]);
     size_t len = 0;
     char *url, *at;
 
-    if (entry->file_name) {
+    if (entry->body.file_name) {
         parts[2] = file_name;
         count = 3;
     }
@@ -102,35 +102,35 @@ static bool fill_texts(const struct envm_image *image, struct envm_arena *arena,
                        const struct envm_image_record *entry, struct envm_package_record *record,
                        envm_str *ret_file_name)
 {
-    return (entry->more == 0 || fill_more(image, arena, entry->more, record)) &&
-           envm_image_text(image, entry->version, &record->version) &&
-           envm_image_text(image, entry->build, &record->build) &&
-           envm_image_text(image, entry->file_name, ret_file_name) &&
-           envm_image_text(image, entry->features, &record->features) &&
-           envm_image_text(image, entry->license, &record->license) &&
-           envm_image_text(image, entry->license_family, &record->license_family) &&
-           envm_image_list(image, entry->depends, arena, &record->depends) &&
-           envm_image_list(image, entry->constrains, arena, &record->constrains) &&
-           envm_image_list(image, entry->track_features, arena, &record->track_features);
+    return (entry->body.more == 0 || fill_more(image, arena, entry->body.more, record)) &&
+           envm_image_text(image, entry->key.version, &record->version) &&
+           envm_image_text(image, entry->key.build, &record->build) &&
+           envm_image_text(image, entry->body.file_name, ret_file_name) &&
+           envm_image_text(image, entry->body.features, &record->features) &&
+           envm_image_text(image, entry->body.license, &record->license) &&
+           envm_image_text(image, entry->body.license_family, &record->license_family) &&
+           envm_image_list(image, entry->body.depends, arena, &record->depends) &&
+           envm_image_list(image, entry->body.constrains, arena, &record->constrains) &&
+           envm_image_list(image, entry->body.track_features, arena, &record->track_features);
 }
 
 static bool fill(const struct envm_image_source *source, struct envm_arena *arena, envm_str name,
                  const struct envm_image_record *entry, struct envm_package_record *record)
 {
-    uint32_t flags = entry->flags;
+    uint32_t flags = entry->key.flags;
     envm_str file_name;
 
     record->name = name;
     if (!fill_texts(&source->image, arena, entry, record, &file_name))
         return false;
-    record->build_number = entry->build_number;
-    record->size = entry->size;
-    record->timestamp = entry->timestamp;
+    record->build_number = entry->body.build_number;
+    record->size = entry->body.size;
+    record->timestamp = entry->body.timestamp;
     record->has_size = (flags & ENVM_IMAGE_HAS_SIZE) != 0;
     record->sha256.known = (flags & ENVM_IMAGE_HAS_SHA256) != 0;
     record->md5.known = (flags & ENVM_IMAGE_HAS_MD5) != 0;
-    memcpy(record->sha256.bytes, entry->sha256, sizeof(entry->sha256));
-    memcpy(record->md5.bytes, entry->md5, sizeof(entry->md5));
+    memcpy(record->sha256.bytes, entry->body.sha256, sizeof(entry->body.sha256));
+    memcpy(record->md5.bytes, entry->body.md5, sizeof(entry->body.md5));
     if (flags & ENVM_IMAGE_NOARCH_PYTHON)
         record->noarch = ENVM_NOARCH_PYTHON;
     else if (flags & ENVM_IMAGE_NOARCH_GENERIC)
@@ -177,7 +177,7 @@ static enum envm_code records_of(void *self, envm_str name, struct envm_arena *a
     for (uint32_t i = 0; i < found.count && n < count; i++) {
         if (!envm_image_record_at(&source->image, (uint64_t)found.first + i, &entry))
             return damaged(source, err);
-        if (!is_served(source, entry.flags))
+        if (!is_served(source, entry.key.flags))
             continue;
         if (!fill(source, arena, text, &entry, &records[n]))
             return damaged(source, err);

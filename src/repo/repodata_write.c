@@ -90,9 +90,12 @@ static enum envm_code write_records(struct writer *writer, const struct envm_ima
                                     const struct envm_image_layout *layout)
 {
     ENVM_TRY(open_section(writer, ENVM_IMAGE_RECORDS));
-    for (size_t i = 0; i < layout->record_count; i++)
-        ENVM_TRY(add_bytes(writer, envm_image_builder_record(builder, layout->order[i]),
-                           sizeof(struct envm_image_record)));
+    for (size_t i = 0; i < layout->record_count; i++) {
+        struct envm_image_record record = {*envm_image_builder_body(builder, layout->order[i]),
+                                           *envm_image_builder_key(builder, layout->order[i])};
+
+        ENVM_TRY(add_bytes(writer, &record, sizeof(record)));
+    }
     return close_section(writer, ENVM_IMAGE_RECORDS);
 }
 
