@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/fs.h"
 
 #define REPORT_INTERVAL_MS 100
 
@@ -39,8 +40,7 @@ static bool start_over(struct envm_body *body)
     if (body->written > 0 && body->on_bytes)
         body->on_bytes(body->user, NULL, 0);
     body->written = 0;
-    /* What is not a regular file has no length to reset. */
-    if (ftruncate(body->fd, 0) != 0 && errno != EINVAL) {
+    if (!envm_fs_cut_fd(body->fd, 0)) {
         body->write_errno = errno;
         return fault(body, ENVM_BODY_NOT_WRITTEN);
     }

@@ -146,7 +146,7 @@ static enum envm_code make_archive(struct envm_store *store, const struct envm_s
             return ENVM_OK;
         /* A killed process may have left a part. */
         if (archive->fd >= 0)
-            return ftruncate(archive->fd, 0) == 0
+            return envm_fs_cut_fd(archive->fd, 0)
                        ? ENVM_OK
                        : envm_fail_errno(err, errno, "writing to the package cache");
         if (envm_sink_cancelled(store->config.sink))
@@ -198,7 +198,7 @@ static enum envm_code download(struct envm_store *store, const struct envm_packa
 
 static bool rewind_archive(const struct envm_store_archive *archive)
 {
-    return ftruncate(archive->fd, 0) == 0 && lseek(archive->fd, 0, SEEK_SET) == 0;
+    return envm_fs_cut_fd(archive->fd, 0) && lseek(archive->fd, 0, SEEK_SET) == 0;
 }
 
 /* Archives that other tools have downloaded. Only the sha256 says that a file is the right one, so

@@ -105,6 +105,10 @@ enum envm_code envm_fs_read_fd(int fd, const char *name, struct envm_buf *buf,
 enum envm_code envm_fs_read_part(int fd, const char *name, size_t most, struct envm_buf *buf,
                                  bool *ret_end, struct envm_error *err);
 enum envm_code envm_fs_write_fd(int fd, const char *name, envm_str bytes, struct envm_error *err);
+/* Cuts a regular file that is longer than `length`, and leaves any other alone. False with errno
+ * set. Always this instead of ftruncate(fd, 0): what was once cut to nothing, be it empty, ext4
+ * writes to the disk when it is closed (mount(8), auto_da_alloc), even a file without a name. */
+bool envm_fs_cut_fd(int fd, uint64_t length);
 enum envm_code envm_fs_sync_fd(int fd, const char *name, struct envm_error *err);
 /* syncfs of the file system that fd is on. */
 enum envm_code envm_fs_sync_all(int fd, const char *name, struct envm_error *err);

@@ -109,6 +109,16 @@ enum envm_code envm_fs_write_fd(int fd, const char *name, envm_str bytes, struct
     return ENVM_OK;
 }
 
+bool envm_fs_cut_fd(int fd, uint64_t length)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0)
+        return false;
+    return !S_ISREG(status.st_mode) || (uint64_t)status.st_size <= length ||
+           ftruncate(fd, (off_t)length) == 0;
+}
+
 enum envm_code envm_fs_sync_fd(int fd, const char *name, struct envm_error *err)
 {
     /* Never retried: after a failed fsync the kernel may have thrown the dirty pages away. */

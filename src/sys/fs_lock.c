@@ -76,7 +76,7 @@ static void write_holder(int fd)
 
     envm_lock_identity_own(&own);
     envm_lock_identity_write(&own, &line);
-    if (ftruncate(fd, 0) == 0 && pwrite(fd, line.ptr, line.len, 0) < 0)
+    if (pwrite(fd, line.ptr, line.len, 0) < 0 || !envm_fs_cut_fd(fd, line.len))
         errno = 0;
 }
 
