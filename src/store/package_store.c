@@ -96,6 +96,32 @@ enum envm_code envm_store_fetch(struct envm_store *store, const struct envm_pack
     return ENVM_OK;
 }
 
+static bool has_tree(int pkgs_fd, const struct envm_store_place *place)
+{
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+
+    return pkgs_fd >= 0 && envm_fs_stat(pkgs_fd, place->tree, &kind, NULL, NULL) == ENVM_OK &&
+           kind != ENVM_FS_ABSENT;
+}
+
+bool envm_store_is_near(struct envm_store *store, const struct envm_package_record *record)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_store_place place;
+
+    if (envm_str_starts_with(record->url, ENVM_STR("file:")))
+        return true;
+    if (!record->sha256.known)
+        return false;
+    place = envm_store_place_of(&arena, &record->sha256);
+    if (has_tree(store->pkgs_fd, &place))
+        return true;
+    for (size_t i = 0; i < store->config.layer_count; i++)
+        if (has_tree(store->layer_fds[i], &place))
+            return true;
+    return false;
+}
+
 enum envm_code envm_store_extract(struct envm_store *store,
                                   const struct envm_package_record *record,
                                   struct envm_store_archive *archive,

@@ -117,6 +117,9 @@ enum envm_code envm_store_extract(struct envm_store *store,
                                   struct envm_store_archive *archive,
                                   struct envm_store_entry *ret_entry, struct envm_error *err);
 void envm_store_archive_free(struct envm_store_archive *archive);
+/* Whether fetch is likely to do without the network: the URL is a file's, or the cache or a layer
+ * seems to have the package. Only a hint, for whoever chooses a thread. */
+bool envm_store_is_near(struct envm_store *store, const struct envm_package_record *record);
 
 /* One syncfs of the cache's file system: after it, the packages that this store gave out survive a
  * power cut, and are marked so (in full_sync each one was synced by itself: nothing is left to do

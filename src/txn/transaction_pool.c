@@ -188,6 +188,25 @@ static enum envm_code run_work(void *argument, struct envm_error *err)
     return code == ENVM_OK ? ENVM_OK : fail_job(job, code, "installing", err);
 }
 
+/* What needs no network: the archive is read again while it is still in the processor's caches, and
+ * the memory that it lay in serves for the next one. */
+static enum envm_code run_near(void *argument, struct envm_error *err)
+{
+    struct envm_package_job *job = argument;
+    enum envm_code code;
+
+    if (is_stopped(job->pool))
+        return ENVM_OK;
+    code = envm_transaction_check_cancelled(job->pool->plan, err);
+    if (code == ENVM_OK)
+        code = envm_store_fetch(job->pool->store, job->package->record, &job->archive, &job->entry,
+                                err);
+    if (code != ENVM_OK)
+        return fail_job(job, code, "fetching", err);
+    job->has_entry = job->archive == NULL;
+    return run_work(job, err);
+}
+
 static enum envm_code run_fetch(void *argument, struct envm_error *err)
 {
     struct envm_package_job *job = argument;
@@ -220,37 +239,52 @@ static int compare_size(const void *a, const void *b)
     return (*left)->index < (*right)->index ? -1 : 1;
 }
 
-/* Long downloads first, so that the last one to end is a short one. */
-static void queue_jobs(struct envm_workers *fetchers, struct envm_package_job *const *jobs,
-                       size_t count)
+/* Queues what is near, and leaves the others in `order`; returns how many. Long ones first, so that
+ * the last one to end is a short one. */
+static size_t queue_near(struct envm_package_pool *pool, struct envm_package_job **order,
+                         size_t count)
 {
-    ENVM_CLEANUP(envm_heap)
-    struct envm_package_job **order = envm_alloc_zero(count + 1, sizeof(struct envm_package_job *));
+    size_t far = 0;
 
-    for (size_t i = 0; i < count; i++)
-        order[i] = jobs[i];
     qsort(order, count, sizeof(struct envm_package_job *), compare_size);
+    for (size_t i = 0; i < count; i++) {
+        if (envm_store_is_near(pool->store, order[i]->package->record))
+            envm_workers_add(pool->cpu, 0, run_near, order[i]);
+        else
+            order[far++] = order[i];
+    }
+    return far;
+}
+
+static enum envm_code fetch_far(struct envm_package_job **order, size_t count,
+                                struct envm_error *err)
+{
+    struct envm_workers *fetchers = NULL;
+
+    if (count == 0)
+        return ENVM_OK;
+    ENVM_TRY(envm_workers_start(count < FETCH_THREADS ? (unsigned)count : FETCH_THREADS, &fetchers,
+                                err));
     for (size_t i = 0; i < count; i++)
         envm_workers_add(fetchers, 0, run_fetch, order[i]);
+    return envm_workers_finish(fetchers, err);
 }
 
 enum envm_code envm_package_pool_run(struct envm_package_pool *pool,
                                      struct envm_package_job *const *jobs, size_t count,
                                      struct envm_error *err)
 {
-    struct envm_workers *fetchers = NULL;
+    ENVM_CLEANUP(envm_heap)
+    struct envm_package_job **order = envm_alloc_zero(count + 1, sizeof(struct envm_package_job *));
     ENVM_CLEANUP(envm_error) struct envm_error second = {0};
     enum envm_code code;
 
     if (count == 0)
         return ENVM_OK;
+    for (size_t i = 0; i < count; i++)
+        order[i] = jobs[i];
     ENVM_TRY(envm_workers_start(pool->plan->threads, &pool->cpu, err));
-    code =
-        envm_workers_start(count < FETCH_THREADS ? (unsigned)count : FETCH_THREADS, &fetchers, err);
-    if (code == ENVM_OK) {
-        queue_jobs(fetchers, jobs, count);
-        code = envm_workers_finish(fetchers, err);
-    }
+    code = fetch_far(order, queue_near(pool, order, count), err);
     if (code != ENVM_OK) {
         stop(pool);
         (void)envm_workers_finish(pool->cpu, &second);

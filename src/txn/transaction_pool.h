@@ -59,9 +59,10 @@ void envm_package_job_init(struct envm_package_job *job, struct envm_package_poo
                            size_t index);
 void envm_package_job_release(struct envm_package_job *job);
 
-/* Fetches and extracts every job's package, long downloads first, and runs pool->work on it. The
- * first failure ends everything and is returned, with the package's name in front. May be called
- * again for other jobs. */
+/* Fetches and extracts every job's package, long downloads first, and runs pool->work on it. What
+ * is near (envm_store_is_near) is fetched by the threads that extract, everything else by others.
+ * The first failure ends everything and is returned, with the package's name in front. May be
+ * called again for other jobs. */
 enum envm_code envm_package_pool_run(struct envm_package_pool *pool,
                                      struct envm_package_job *const *jobs, size_t count,
                                      struct envm_error *err);

@@ -102,6 +102,36 @@ static void an_empty_file_maps_to_the_empty_string(void **state)
     scratch_drop(&dir);
 }
 
+static void only_what_is_longer_is_cut(void **state)
+{
+    struct scratch dir = scratch_make();
+    struct stat before, after;
+    int ends[2], fd;
+
+    (void)state;
+    OK(envm_fs_create(dir.fd, ENVM_RELPATH("f"), 0644, &fd, &err));
+    assert_int_equal(fstat(fd, &before), 0);
+    assert_true(envm_fs_cut_fd(fd, 0));
+    assert_int_equal(fstat(fd, &after), 0);
+    /* a truncation would have set it */
+    assert_memory_equal(&before.st_ctim, &after.st_ctim, sizeof(before.st_ctim));
+    OK(envm_fs_write_fd(fd, "f", ENVM_STR("12345"), &err));
+    assert_true(envm_fs_cut_fd(fd, 9));
+    assert_int_equal(lseek(fd, 0, SEEK_END), 5);
+    assert_true(envm_fs_cut_fd(fd, 3));
+    assert_int_equal(lseek(fd, 0, SEEK_END), 3);
+    assert_true(envm_fs_cut_fd(fd, 0));
+    assert_int_equal(lseek(fd, 0, SEEK_END), 0);
+    close(fd);
+    assert_false(envm_fs_cut_fd(fd, 0));
+    assert_int_equal(errno, EBADF);
+    assert_int_equal(pipe(ends), 0);
+    assert_true(envm_fs_cut_fd(ends[1], 0));
+    close(ends[0]);
+    close(ends[1]);
+    scratch_drop(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +139,7 @@ int main(void)
         cmocka_unit_test(a_large_file_comes_back),
         cmocka_unit_test(the_limit_holds_whatever_the_source_says),
         cmocka_unit_test(failures_name_the_file),
+        cmocka_unit_test(only_what_is_longer_is_cut),
         cmocka_unit_test(an_empty_file_maps_to_the_empty_string),
     };
 

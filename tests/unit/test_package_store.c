@@ -510,6 +510,22 @@ static void a_shortage_is_no_damage(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void near_is_what_needs_no_network(void **state)
+{
+    struct envm_store_entry entry = ENVM_STORE_ENTRY_EMPTY;
+    struct envm_package_record record = demo;
+
+    (void)state;
+    assert_true(envm_store_is_near(world.store, &record));
+    record.url = ENVM_STR("http://localhost/noarch/demo-1.0-0.conda");
+    assert_false(envm_store_is_near(world.store, &record));
+    get_demo(&entry, false);
+    assert_true(envm_store_is_near(world.store, &record));
+    record.sha256.known = false;
+    assert_false(envm_store_is_near(world.store, &record));
+    envm_store_entry_release(&entry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +542,7 @@ int main(void)
         TEST(dead_runs_are_swept),
         TEST(interruption_leaves_nothing),
         TEST(many_may_want_the_same_package),
+        TEST(near_is_what_needs_no_network),
         TEST(a_shortage_is_no_damage),
     };
 
