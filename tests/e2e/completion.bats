@@ -22,6 +22,7 @@ needs() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 # press SHELL LINE...: what Tab makes of each.
 press() {
     local shell=$1
+    needs_terminal
     shift
     run python3 -B "$SOURCE/tests/support/press_tab.py" "$shell" "eval \"\$(envm completion $shell)\"" "$@"
     [ "$status" -eq 0 ] || {
@@ -78,6 +79,7 @@ envm list --root some\\ folder/"
 
 @test "zsh finds the script in its folder of functions" {
     needs zsh
+    needs_terminal
     mkdir functions
     envm completion zsh >functions/_envm
     run python3 -B "$SOURCE/tests/support/press_tab.py" zsh "fpath=($WORLD/functions \$fpath); compinit -u -D" 'envm crea' 'envm run -n scie'

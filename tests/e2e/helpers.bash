@@ -32,6 +32,20 @@ envm() {
     "$ENVM" "$@"
 }
 
+# A terminal of the test's own needs devpts, which a bare chroot does not have.
+needs_terminal() {
+    local why
+    why=$(python3 -c 'import pty
+try:
+    pty.openpty()
+except OSError as failure:
+    print(failure)') || why="python3 has no pty"
+    [ -z "$why" ] || {
+        echo "# SKIPPED: no pseudo-terminal can be had here: $why" >&3
+        skip "no pseudo-terminal can be had here: $why"
+    }
+}
+
 # Separates what went to stdout from what went to stderr: $output and $errors.
 run_envm() {
     status=0

@@ -177,6 +177,7 @@ tool 0.1" ]
 
 @test "on a terminal, progress is gone before results come" {
     command -v script >/dev/null || skip "no script(1)"
+    needs_terminal
     for command in "search lib" "tree -s lib" "why lib -s lib" "create -p x lib --dry-run"; do
         screen=$(TERM=xterm LC_ALL=C.UTF-8 script -qec "\"$ENVM\" $command -c \"$WORLD/channel\" --override-channels" /dev/null |
             python3 -c 'import re, sys
