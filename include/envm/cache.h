@@ -86,10 +86,12 @@ struct envm_cache_verify_report {
     size_t damage_count;
     size_t packages;
     uint64_t files, bytes;
+    struct envm_str_list damaged_indexes; /* files below the cache; of channels */
+    size_t indexes;                       /* files that were read */
 };
-/* Reads every byte of the cache. With `remove` damaged packages are taken out of it (the next use
- * fetches them anew) and the result is ENVM_OK; without, ENVM_DAMAGED when there are any, with the
- * report filled. */
+/* Reads every byte of the cache. With `remove` damaged packages and indexes are taken out of it
+ * (the next use fetches them anew) and the result is ENVM_OK; without, ENVM_DAMAGED when there are
+ * any, with the report filled. */
 ENVM_API ENVM_MUST_CHECK enum envm_code
 envm_cache_verify(struct envm_context *context, struct envm_memory *memory, bool remove,
                   struct envm_cache_verify_report *ret_report, struct envm_error *err);

@@ -302,12 +302,14 @@ enum envm_code envm_cli_verify_cache(struct cli *cli, bool remove, struct envm_e
 {
     struct envm_cache_verify_report report = {0};
     enum envm_code code;
+    size_t damaged;
     char size[16];
 
     ENVM_TRY(envm_cli_context(cli, err));
     code = envm_cache_verify(cli->context, cli->memory, remove, &report, err);
     if (code != ENVM_OK && code != ENVM_DAMAGED)
         return code;
+    damaged = report.damage_count + report.damaged_indexes.count;
     if (cli->common.json) {
         envm_json_field_str(&cli->json, "cache", report.path);
         envm_json_field_u64(&cli->json, "packages_checked", report.packages);
@@ -318,14 +320,17 @@ enum envm_code envm_cli_verify_cache(struct cli *cli, bool remove, struct envm_e
         for (size_t i = 0; i < report.damage_count; i++)
             damage_json(&cli->json, &report.damages[i]);
         envm_json_close_array(&cli->json);
+        envm_json_field_u64(&cli->json, "indexes_checked", report.indexes);
+        envm_json_field_list(&cli->json, "damaged_indexes", report.damaged_indexes);
         return code;
     }
     for (size_t i = 0; i < report.damage_count; i++)
         damage_text(&report.damages[i]);
+    for (size_t i = 0; i < report.damaged_indexes.count; i++)
+        envm_cli_line("damaged  %.*s", ENVM_STR_ARGS(report.damaged_indexes.items[i]));
     envm_cli_format_size(report.bytes, size);
-    envm_cli_note(cli, "%zu packages, %llu files, %s read; %zu damaged%s", report.packages,
-                  (unsigned long long)report.files, size, report.damage_count,
-                  remove && report.damage_count > 0 ? " and removed: the next use fetches them anew"
-                                                    : "");
+    envm_cli_note(cli, "%zu packages, %llu files, %zu files of indexes, %s read; %zu damaged%s",
+                  report.packages, (unsigned long long)report.files, report.indexes, size, damaged,
+                  remove && damaged > 0 ? " and removed: the next use fetches them anew" : "");
     return code;
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "env/holders.h"
+#include "repo/repodata_verify.h"
 #include "store/package_upkeep.h"
 #include "sys/fs_tree.h"
 
@@ -79,18 +80,28 @@ static enum envm_code visit_index(void *user, const struct envm_fs_entry *entry,
     return envm_fs_unlink(walk->dirfd, path, err);
 }
 
-static enum envm_code walk_indexes(struct envm_context *context, struct index_walk *walk,
+/* *ret_fd is -1 when there are none. */
+static enum envm_code open_indexes(struct envm_context *context, int *ret_fd,
                                    struct envm_error *err)
 {
     const struct envm_relpath folder = ENVM_RELPATH("repodata");
-    ENVM_CLEANUP(envm_fd) int fd = -1;
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
 
+    *ret_fd = -1;
     ENVM_TRY(envm_context_cache(context, true, err));
     ENVM_TRY(envm_fs_stat(context->cache_fd, folder, &kind, NULL, err));
-    if (kind != ENVM_FS_DIRECTORY)
+    return kind == ENVM_FS_DIRECTORY ? envm_fs_open_dir(context->cache_fd, folder, ret_fd, err)
+                                     : ENVM_OK;
+}
+
+static enum envm_code walk_indexes(struct envm_context *context, struct index_walk *walk,
+                                   struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    ENVM_TRY(open_indexes(context, &fd, err));
+    if (fd < 0)
         return ENVM_OK;
-    ENVM_TRY(envm_fs_open_dir(context->cache_fd, folder, &fd, err));
     walk->dirfd = fd;
     return envm_fs_walk(fd, visit_index, walk, err);
 }
@@ -221,6 +232,57 @@ static struct envm_cache_damage *report_damage(struct envm_context *context,
     return damages;
 }
 
+static enum envm_code verify_indexes(struct envm_context *context, struct envm_arena *arena,
+                                     bool remove, struct envm_cache_verify_report *report,
+                                     struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct envm_repodata_verification found = {0};
+    envm_str *names;
+
+    ENVM_TRY(open_indexes(context, &fd, err));
+    if (fd < 0)
+        return ENVM_OK;
+    ENVM_TRY_WRAP(envm_repodata_verify(arena, fd, &found, err), err, "cache of indexes");
+    names = envm_arena_new_array(arena, envm_str, found.damaged.count);
+    for (size_t i = 0; i < found.damaged.count; i++) {
+        struct envm_relpath path;
+
+        names[i] = envm_arena_concat(arena, ENVM_STR("repodata/"), found.damaged.items[i]);
+        ENVM_TRY(envm_relpath_parse(arena, found.damaged.items[i], &path, err));
+        if (remove)
+            ENVM_TRY(envm_fs_unlink(fd, path, err));
+    }
+    report->damaged_indexes = (struct envm_str_list){names, found.damaged.count};
+    report->indexes = found.files;
+    report->bytes += found.bytes;
+    return ENVM_OK;
+}
+
+static enum envm_code fail_damaged(const struct envm_context *context,
+                                   const struct envm_cache_verify_report *report,
+                                   struct envm_error *err)
+{
+    size_t bad = report->damage_count;
+    size_t bad_indexes = report->damaged_indexes.count;
+
+    if (bad > 0)
+        (void)envm_fail(err, ENVM_DAMAGED, "%s: %zu of %zu packages %s damaged", context->cache.ptr,
+                        bad, report->packages, bad == 1 ? "is" : "are");
+    else
+        (void)envm_fail(err, ENVM_DAMAGED, "%s: %zu of %zu files of the indexes %s damaged",
+                        context->cache.ptr, bad_indexes, report->indexes,
+                        bad_indexes == 1 ? "is" : "are");
+    (void)envm_error_where(err, ENVM_DAMAGED, "%s", context->cache.ptr);
+    if (bad == 0)
+        return envm_error_hint(err, ENVM_DAMAGED,
+                               "`envm repair --cache` takes them out, to be fetched anew");
+    return envm_error_hint(
+        err, ENVM_DAMAGED,
+        "`envm repair --cache` takes them out, to be fetched anew; then mend the "
+        "environments that hold their files with `envm repair -p PREFIX`");
+}
+
 enum envm_code envm_cache_verify(struct envm_context *context, struct envm_memory *memory,
                                  bool remove, struct envm_cache_verify_report *ret_report,
                                  struct envm_error *err)
@@ -228,7 +290,7 @@ enum envm_code envm_cache_verify(struct envm_context *context, struct envm_memor
     struct envm_arena *arena = &memory->arena;
     struct envm_store_verification found = {0};
     struct envm_store *store;
-    struct envm_cache_damage *damages;
+    struct envm_cache_damage *damages = NULL;
 
     *ret_report = (struct envm_cache_verify_report){.path = envm_arena_str(arena, context->cache)};
     if (!has_cache(context))
@@ -238,20 +300,14 @@ enum envm_code envm_cache_verify(struct envm_context *context, struct envm_memor
     ret_report->packages = found.packages;
     ret_report->files = found.files;
     ret_report->bytes = found.bytes;
-    if (found.damage_count == 0)
-        return ENVM_OK;
-    damages = report_damage(context, arena, &found, ret_report);
+    ENVM_TRY(verify_indexes(context, arena, remove, ret_report, err));
+    if (found.damage_count > 0)
+        damages = report_damage(context, arena, &found, ret_report);
     for (size_t i = 0; i < found.damage_count && remove; i++) {
         ENVM_TRY(envm_store_remove(store, &found.damages[i].sha256, err));
         damages[i].removed = true;
     }
-    if (remove)
+    if (remove || found.damage_count + ret_report->damaged_indexes.count == 0)
         return ENVM_OK;
-    (void)envm_fail(err, ENVM_DAMAGED, "%s: %zu of %zu packages %s damaged", context->cache.ptr,
-                    found.damage_count, found.packages, found.damage_count == 1 ? "is" : "are");
-    (void)envm_error_where(err, ENVM_DAMAGED, "%s", context->cache.ptr);
-    return envm_error_hint(
-        err, ENVM_DAMAGED,
-        "`envm repair --cache` takes them out, to be fetched anew; then mend the "
-        "environments that hold their files with `envm repair -p PREFIX`");
+    return fail_damaged(context, ret_report, err);
 }

@@ -77,6 +77,26 @@ bool envm_image_data_is_intact(const struct envm_image *image)
     return hash == image->header.data_hash;
 }
 
+static bool is_clear(envm_str bytes, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i < to; i++)
+        if (bytes.ptr[i] != 0)
+            return false;
+    return from <= to;
+}
+
+bool envm_image_is_whole(const struct envm_image *image)
+{
+    uint64_t end = sizeof(image->header);
+
+    for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++) {
+        if (!is_clear(image->bytes, end, image->header.sections[i].offset))
+            return false;
+        end = image->header.sections[i].offset + image->header.sections[i].size;
+    }
+    return is_clear(image->bytes, end, image->bytes.len) && envm_image_data_is_intact(image);
+}
+
 /* A length and as many bytes, in the texts or in the lists. */
 static bool blob(envm_str from, uint32_t reference, size_t most, envm_str *ret_bytes)
 {

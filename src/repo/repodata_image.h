@@ -109,6 +109,9 @@ bool envm_image_open(struct envm_image *image, envm_str bytes);
 /* Compares all of the data with the header's hash: reads the whole file. Needed only when the file
  * may have been half written at a power cut, see repodata_cache.c. */
 bool envm_image_data_is_intact(const struct envm_image *image);
+
+/* The same, and what lies between the sections, which nobody reads, is zeros as it was written. */
+bool envm_image_is_whole(const struct envm_image *image);
 /* data_hash goes over the sections in order, each in chunks of this size but for its last; each
  * chunk's hash is the seed of the next. */
 #define ENVM_IMAGE_HASH_CHUNK ((size_t)256 * 1024)

@@ -3,11 +3,14 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "codec/digest.h"
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "sys/fs_atomic.h"
 
-#define STATE_FORMAT 1
+#define STATE_FORMAT 2
+#define CHECKSUM_KEY "\"checksum\": \""
+#define DIGITS 64
 #define STATE_SIZE_MAX ((size_t)64 * 1024)
 
 /* Times before 1970 are negative. */
@@ -105,6 +108,53 @@ static void read_field(struct envm_json_reader *r, struct envm_arena *arena, str
     envm_json_skip(r, NULL);
 }
 
+/* The checksum is over the text with zeros in place of its digits. It stands in front, so that no
+ * value can be taken for it. */
+static bool find_checksum(envm_str text, size_t *ret_at)
+{
+    size_t at = envm_str_find(text, ENVM_STR(CHECKSUM_KEY));
+
+    *ret_at = at + sizeof(CHECKSUM_KEY) - 1;
+    return at != SIZE_MAX && *ret_at <= text.len && text.len - *ret_at >= DIGITS;
+}
+
+static struct envm_sha256 checksum_of(envm_str text, size_t at)
+{
+    static const char zeros[DIGITS + 1] =
+        "0000000000000000000000000000000000000000000000000000000000000000";
+    struct envm_hasher hasher;
+    struct envm_sha256 sum;
+
+    envm_hasher_init(&hasher, false);
+    envm_hasher_update(&hasher, text.ptr, at);
+    envm_hasher_update(&hasher, zeros, DIGITS);
+    envm_hasher_update(&hasher, text.ptr + at + DIGITS, text.len - at - DIGITS);
+    envm_hasher_final(&hasher, &sum, NULL);
+    return sum;
+}
+
+static bool is_sealed(envm_str text)
+{
+    struct envm_sha256 sum;
+    size_t at;
+
+    if (!find_checksum(text, &at))
+        return false;
+    sum = checksum_of(text, at);
+    return envm_str_equal_c(envm_str_slice(text, at, at + DIGITS), envm_sha256_hex(&sum).text);
+}
+
+static void seal(struct envm_buf *text)
+{
+    struct envm_sha256 sum;
+    size_t at;
+
+    if (!find_checksum(envm_buf_str(text), &at))
+        return;
+    sum = checksum_of(envm_buf_str(text), at);
+    memcpy(text->ptr + at, envm_sha256_hex(&sum).text, DIGITS);
+}
+
 static bool parse(envm_str text, struct envm_arena *arena, struct envm_repodata_state *state)
 {
     struct envm_json_reader r;
@@ -133,7 +183,7 @@ bool envm_repodata_state_load(int dirfd, struct envm_relpath path, struct envm_a
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(STATE_SIZE_MAX);
     struct envm_repodata_state state = {0};
 
-    if (envm_fs_read_at(dirfd, path, &text, NULL) != ENVM_OK ||
+    if (envm_fs_read_at(dirfd, path, &text, NULL) != ENVM_OK || !is_sealed(envm_buf_str(&text)) ||
         !parse(envm_arena_str(arena, envm_buf_str(&text)), arena, &state))
         return false;
     *ret_state = state;
@@ -153,6 +203,8 @@ enum envm_code envm_repodata_state_save(int dirfd, struct envm_relpath path,
 
     envm_json_writer_init(&w, &text, 1);
     envm_json_open_object(&w);
+    envm_json_field_cstr(&w, "checksum",
+                         "0000000000000000000000000000000000000000000000000000000000000000");
     envm_json_field_u64(&w, "format", STATE_FORMAT);
     envm_json_field_bool(&w, "missing", state->missing);
     for
@@ -168,6 +220,7 @@ enum envm_code envm_repodata_state_save(int dirfd, struct envm_relpath path,
     envm_buf_add_byte(&text, '\n');
     if (text.overflowed)
         return envm_fail(err, ENVM_INTERNAL, "the state of a channel is too long to be kept");
+    seal(&text);
     return envm_fs_write_atomic(dirfd, path, envm_buf_str(&text), 0600, false, err);
 }
 

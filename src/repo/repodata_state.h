@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is remembered about one subdir besides its index: a small JSON file beside it.
+ * What is remembered about one subdir besides its index: a small JSON file beside it, with the
+ * sha256 of its own text.
  */
 #ifndef ENVM_REPO_REPODATA_STATE_H
 #define ENVM_REPO_REPODATA_STATE_H
@@ -31,7 +32,8 @@ struct envm_repodata_state {
     envm_str boot_id;             /* of the boot during which the index was written or checked */
 };
 
-/* False when there is none, or it cannot be read: that is an empty cache, not an error. */
+/* False when there is none, it cannot be read, or is not what its checksum says: that is an empty
+ * cache, not an error. */
 bool envm_repodata_state_load(int dirfd, struct envm_relpath path, struct envm_arena *arena,
                               struct envm_repodata_state *ret_state);
 enum envm_code envm_repodata_state_save(int dirfd, struct envm_relpath path,

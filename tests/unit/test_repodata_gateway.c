@@ -21,6 +21,8 @@
 #include "codec/url.h"
 #include "conda/package_record.h"
 #include "repo/repodata_gateway.h"
+#include "repo/repodata_state.h"
+#include "repo/repodata_verify.h"
 #include "repo/repodata_image.h"
 
 #define SHA "\"sha256\": \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\""
@@ -791,28 +793,47 @@ static void test_damaged_data_cannot_crash(void **state)
     free(path);
 }
 
+static int open_repodata(struct fixture *f)
+{
+    int fd = openat(f->cache_fd, "repodata", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* The state of a subdir as another boot of the system has left it. */
+static void set_other_boot(struct fixture *f, const char *index)
+{
+    envm_str leaf = envm_str_from(strrchr(index, '/') + 1);
+    ENVM_CLEANUP(envm_fd) int fd = open_repodata(f);
+    struct envm_repodata_state state;
+    struct envm_relpath path;
+
+    assert_int_equal(
+        envm_relpath_parse(&f->arena,
+                           envm_arena_printf(&f->arena, "%.*s.json", (int)(leaf.len - 6), leaf.ptr),
+                           &path, NULL),
+        ENVM_OK);
+    assert_true(envm_repodata_state_load(fd, path, &f->arena, &state));
+    state.boot_id = ENVM_STR("another boot");
+    assert_int_equal(envm_repodata_state_save(fd, path, &state, NULL), ENVM_OK);
+}
+
 static void test_after_a_reboot_all_is_checked(void **state)
 {
     struct fixture *f = *state;
-    char *path, *text, *id;
+    char *path;
     FILE *file;
 
     put_channel(f);
     httpd_start(&f->server, "{}", NULL);
     assert_int_equal(load_http(f), ENVM_OK);
     path = index_path(f);
-    strcpy(strrchr(path, '.'), ".json");
-    text = httpd_slurp(path);
-    id = strstr(text, "\"boot_id\": \"");
-    assert_non_null(id);
-    id[12] ^= 1; /* another boot */
-    httpd_write(path, text, strlen(text));
+    set_other_boot(f, path);
     assert_int_equal(load_http(f), ENVM_OK);
     assert_true(f->subdirs[0].from_cache);
 
-    httpd_write(path, text, strlen(text));
-    free(path);
-    path = index_path(f);
+    set_other_boot(f, path);
     file = fopen(path, "r+b");
     fseek(file, -3, SEEK_END);
     fputc(0x11, file);
@@ -821,7 +842,50 @@ static void test_after_a_reboot_all_is_checked(void **state)
     assert_false(f->subdirs[0].from_cache);
     assert_content(f, f->server.http);
     free(path);
-    free(text);
+}
+
+static void flip(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    int byte;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    byte = fgetc(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    fputc(byte ^ 0x20, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_verify_finds_every_byte(void **state)
+{
+    struct fixture *f = *state;
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct envm_repodata_verification found = {0};
+    char *path;
+
+    put_channel(f);
+    httpd_start(&f->server, "{}", NULL);
+    assert_int_equal(load_http(f), ENVM_OK);
+    fd = open_repodata(f);
+    assert_int_equal(envm_repodata_verify(&f->arena, fd, &found, NULL), ENVM_OK);
+    assert_int_equal(found.damaged.count, 0);
+    assert_true(found.files >= 2);
+    path = index_path(f);
+    for (int kind = 0; kind < 2; kind++) {
+        struct stat info;
+
+        assert_int_equal(stat(path, &info), 0);
+        for (long at = 0; at < info.st_size; at++) {
+            flip(path, at);
+            assert_int_equal(envm_repodata_verify(&f->arena, fd, &found, NULL), ENVM_OK);
+            assert_int_equal(found.damaged.count, 1);
+            assert_true(envm_str_ends_with(envm_str_from(path), found.damaged.items[0]));
+            flip(path, at);
+        }
+        strcpy(strrchr(path, '.'), ".json");
+    }
+    free(path);
 }
 
 static void test_without_a_cache(void **state)
@@ -962,6 +1026,7 @@ int main(void)
         T(test_damaged_header_is_made_anew),
         T(test_damaged_data_cannot_crash),
         T(test_after_a_reboot_all_is_checked),
+        T(test_verify_finds_every_byte),
         T(test_without_a_cache),
         T(test_cache_that_cannot_be_written),
         T(test_equals_pythons_reading),
