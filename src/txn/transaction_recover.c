@@ -2,7 +2,7 @@
 #include "txn/transaction_recover.h"
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "prefix/kept_revisions.h"
 #include "sys/fs.h"
 #include "sys/fs_lock.h"
 #include "sys/fs_sweep.h"
@@ -205,13 +205,44 @@ static enum envm_code collect_folder(void *user, const struct envm_fs_entry *ent
     return ENVM_OK;
 }
 
-/* What a repair leaves that was killed while it wrote a record. Whoever holds the lock is alone. */
-static void sweep_records(int prefix_fd)
+/* What a repair leaves that was killed while it wrote a file of conda-meta. Whoever holds the lock
+ * is alone. */
+static void sweep_metadata(int prefix_fd)
+{
+    const struct envm_relpath folders[] = {ENVM_RELPATH("conda-meta"), ENVM_REVISIONS_PARENT,
+                                           ENVM_REVISIONS};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        ENVM_CLEANUP(envm_fd) int fd = -1;
+
+        if (envm_fs_open_dir(prefix_fd, folders[i], &fd, NULL) == ENVM_OK)
+            envm_fs_sweep_files(fd, ".envm-", 0);
+    }
+}
+
+static enum envm_code look_for_temporary(void *user, const struct envm_fs_entry *entry, bool *skip,
+                                         struct envm_error *err)
+{
+    bool *found = user;
+
+    (void)err;
+    *skip = !envm_str_equal(entry->path, ENVM_STR("envm")) &&
+            !envm_str_equal(entry->path, ENVM_STR("envm/revisions"));
+    if (entry->kind == ENVM_FS_FILE &&
+        envm_str_starts_with(envm_str_from(entry->leaf), ENVM_STR(".envm-")))
+        *found = true;
+    return ENVM_OK;
+}
+
+/* Nothing of the kind: then recovery need not take the lock, or wait for it. */
+static bool has_temporary_metadata(int prefix_fd)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
+    bool found = false;
 
     if (envm_fs_open_dir(prefix_fd, ENVM_RELPATH("conda-meta"), &fd, NULL) == ENVM_OK)
-        envm_fs_sweep_files(fd, ".envm-", 0);
+        (void)envm_fs_walk(fd, look_for_temporary, &found, NULL);
+    return found;
 }
 
 enum envm_code envm_transaction_recover_locked(struct envm_arena *arena, int prefix_fd,
@@ -230,7 +261,7 @@ enum envm_code envm_transaction_recover_locked(struct envm_arena *arena, int pre
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
 
     if (!settings->dry_run)
-        sweep_records(prefix_fd);
+        sweep_metadata(prefix_fd);
     ENVM_TRY(envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &kind, NULL, err));
     if (kind == ENVM_FS_DIRECTORY) {
         ENVM_TRY(envm_fs_open_dir(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES),
@@ -263,7 +294,7 @@ enum envm_code envm_transaction_recover(struct envm_arena *arena, envm_str prefi
 
     ENVM_TRY(envm_fs_open_root(envm_cstr(arena, prefix), &prefix_fd, err));
     ENVM_TRY(envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &kind, NULL, err));
-    if (kind == ENVM_FS_ABSENT) {
+    if (kind == ENVM_FS_ABSENT && !has_temporary_metadata(prefix_fd)) {
         *ret_result = (struct envm_recover_result){0};
         return ENVM_OK;
     }
