@@ -75,10 +75,8 @@ static void test_damage(void **state)
     for (size_t i = 0; i < text.len; i++) {
         FAILS(ENVM_DAMAGED, envm_journal_read(&arena, envm_str_n(text.ptr, i), &found, &err));
         for (int bit = 0; bit < 8; bit++) {
-            /* Of the hexadecimal digits at the very end, upper case means the same. */
             text.ptr[i] = (char)(text.ptr[i] ^ (1 << bit));
-            if (bit != 5 || i < text.len - 65)
-                FAILS(ENVM_DAMAGED, envm_journal_read(&arena, envm_buf_str(&text), &found, &err));
+            FAILS(ENVM_DAMAGED, envm_journal_read(&arena, envm_buf_str(&text), &found, &err));
             text.ptr[i] = (char)(text.ptr[i] ^ (1 << bit));
         }
     }
