@@ -21,7 +21,7 @@ static const struct option_row repair_rows[] = {
     {'n', "name", OPTION_TEXT, AT(name), "NAME", "name of the environment"},
     {'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"},
     {0, "cache", OPTION_OPTIONAL, AT(cache), "[DIR]",
-     "take damaged packages out of the cache ($ENVM_CACHE, or DIR) instead"},
+     "take damaged packages and indexes out of the cache ($ENVM_CACHE, or DIR) instead"},
     {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what is damaged"},
     {0, NULL, OPTION_FLAG, 0, NULL, NULL}};
 
@@ -62,9 +62,10 @@ static void repair_text(struct cli *cli, const struct envm_repair_report *report
 {
     envm_cli_start_output(cli);
     for (size_t i = 0; i < report->repaired_count; i++)
-        envm_cli_line("%-8s %.*s (%.*s)", dry_run ? "damaged" : "repaired",
-                      ENVM_STR_ARGS(report->repaired[i].path),
-                      ENVM_STR_ARGS(report->repaired[i].package));
+        envm_cli_line(
+            "%-8s %.*s%s%.*s%s", dry_run ? "damaged" : "repaired",
+            ENVM_STR_ARGS(report->repaired[i].path), report->repaired[i].package.len ? " (" : "",
+            ENVM_STR_ARGS(report->repaired[i].package), report->repaired[i].package.len ? ")" : "");
     for (size_t i = 0; i < report->saved.count; i++)
         envm_cli_line("kept     %.*s", ENVM_STR_ARGS(report->saved.items[i]));
     for (size_t i = 0; i < report->failures.count; i++)

@@ -16,9 +16,13 @@
 #include "env/settings.h"
 #include "lock/lockfile.h"
 #include "prefix/kept_lock.h"
+#include "prefix/kept_metadata.h"
+#include "prefix/kept_revisions.h"
+#include "prefix/prefix_history.h"
 #include "prefix/prefix_verify.h"
 #include "store/package_upkeep.h"
 #include "sys/fs_lock.h"
+#include "txn/journal_rebuild.h"
 #include "txn/transaction_recover.h"
 #include "txn/transaction_repair.h"
 
@@ -30,6 +34,7 @@ struct repairing {
     struct envm_repair_report *report;
     int fd;
     struct envm_fs_lock lock;
+    bool has_kept;             /* `kept` is known */
     struct envm_lockfile kept; /* conda-meta/envm.lock */
     struct envm_record_list locked;
     struct envm_prefix_record_list records;
@@ -78,6 +83,7 @@ static enum envm_code read_kept_lock(struct repairing *r, struct envm_error *err
     if (code != ENVM_OK || !exists ||
         envm_lockfile_read(r->arena, text, "envm.lock", &r->kept, NULL) != ENVM_OK)
         return ENVM_OK;
+    r->has_kept = true;
     platform = envm_lockfile_platform(&r->kept, r->repair.platform);
     if (!platform && r->kept.platform_count == 1)
         platform = &r->kept.platforms[0];
@@ -129,9 +135,34 @@ static enum envm_code load(struct repairing *r, struct envm_error *err)
 
 /* --- records -------------------------------------------------------------------------------- */
 
+/* When the lock is lost, what was asked for is in the newest lock of a revision, or else in the
+ * history. */
+static struct envm_str_list all_specs(struct repairing *r)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf history = envm_buf_limit(ENVM_HISTORY_SIZE_MAX);
+    struct envm_revision_numbers numbers = {0};
+
+    if (r->has_kept)
+        return r->kept.request.specs;
+    if (envm_revisions_list(r->arena, r->fd, &numbers, NULL) != ENVM_OK)
+        numbers.count = 0;
+    for (size_t i = numbers.count; i-- > 0;) {
+        struct envm_lockfile lock = {0};
+        envm_str text = {0};
+
+        if (envm_revision_read(r->arena, r->fd, numbers.items[i], &text, NULL) == ENVM_OK &&
+            envm_lockfile_read(r->arena, text, "revision", &lock, NULL) == ENVM_OK)
+            return lock.request.specs;
+    }
+    if (envm_fs_read_at(r->fd, ENVM_HISTORY, &history, NULL) != ENVM_OK)
+        return (struct envm_str_list){0};
+    return envm_history_specs(r->arena, envm_arena_str(r->arena, envm_buf_str(&history)));
+}
+
 static struct envm_str_list requested_specs(struct repairing *r, envm_str name)
 {
-    const struct envm_str_list *texts = &r->kept.request.specs;
+    struct envm_str_list wanted = all_specs(r);
+    const struct envm_str_list *texts = &wanted;
     envm_str *items = envm_arena_new_array(r->arena, envm_str, texts->count);
     size_t count = 0;
 
@@ -272,6 +303,21 @@ static void list_damage(struct repairing *r, const struct envm_verify_result *fo
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
+/* A journal that cannot be read is made again from what lies around it, so that the change can be
+ * completed. */
+static enum envm_code rebuild_journals(struct repairing *r, struct envm_error *err)
+{
+    struct envm_prefix_record_list records = {0};
+    struct envm_str_list paths = {0};
+
+    ENVM_TRY(envm_prefix_records_load(r->arena, r->fd, false, &records, err));
+    ENVM_TRY(
+        envm_journals_rebuild(r->arena, r->fd, envm_installed_platform(&records), &paths, err));
+    for (size_t i = 0; i < paths.count; i++)
+        envm_vec_push(&r->repaired, ((struct envm_repair_item){paths.items[i], ENVM_STR("")}));
+    return ENVM_OK;
+}
+
 /* What an interrupted change has left comes first: its files are not damage. */
 static enum envm_code recover(struct repairing *r, struct envm_error *err)
 {
@@ -280,6 +326,7 @@ static enum envm_code recover(struct repairing *r, struct envm_error *err)
         .sink = &r->context->sink};
     struct envm_recover_result result = {0};
 
+    ENVM_TRY(rebuild_journals(r, err));
     ENVM_TRY(envm_transaction_recover_locked(r->arena, r->fd, &settings, &result, err));
     for (size_t i = 0; i < result.saved.count; i++)
         envm_vec_push(&r->repair.saved, result.saved.items[i].saved);
@@ -315,10 +362,40 @@ static void set_suspicious(struct envm_context *context, bool suspicious, envm_s
     context->repaired_prefix = prefix;
 }
 
+/* Before all else: the records are made from the lock. */
+static enum envm_code mend_metadata(struct repairing *r, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_metadata_repair)
+    struct envm_metadata_repair repair = {.arena = r->arena, .prefix_fd = r->fd};
+
+    ENVM_TRY(envm_metadata_mend(&repair, err));
+    for (size_t i = 0; i < repair.repaired.count; i++)
+        envm_vec_push(&r->repaired,
+                      ((struct envm_repair_item){repair.repaired.items[i], ENVM_STR("")}));
+    for (size_t i = 0; i < repair.saved.count; i++)
+        envm_vec_push(&r->repair.saved, repair.saved.items[i]);
+    for (size_t i = 0; i < repair.failures.count; i++)
+        envm_vec_push(&r->failures, repair.failures.items[i]);
+    return ENVM_OK;
+}
+
+static enum envm_code list_metadata(struct repairing *r, struct envm_error *err)
+{
+    struct envm_finding *findings = NULL;
+    size_t count = 0;
+
+    ENVM_TRY(envm_metadata_verify(r->arena, r->fd, &findings, &count, err));
+    for (size_t i = 0; i < count; i++)
+        envm_vec_push(&r->repaired, ((struct envm_repair_item){findings[i].path, ENVM_STR("")}));
+    return ENVM_OK;
+}
+
 static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error *err)
 {
     struct envm_verify_result found = {0};
 
+    if (!dry_run)
+        ENVM_TRY(mend_metadata(r, err));
     ENVM_TRY(load(r, err));
     if (!dry_run) {
         set_suspicious(r->context, true, r->report->prefix);
@@ -331,7 +408,7 @@ static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error 
         envm_prefix_verify(r->arena, r->fd, r->report->prefix, r->context->threads, &found, err));
     if (dry_run) {
         list_damage(r, &found);
-        return ENVM_OK;
+        return list_metadata(r, err);
     }
     ENVM_TRY(mend_files(r, &found, err));
     if (r->repaired.count > 0 &&

@@ -13,9 +13,11 @@
 #include "env/environments.h"
 #include "lock/lockfile.h"
 #include "prefix/kept_lock.h"
+#include "prefix/kept_metadata.h"
 #include "prefix/prefix_record.h"
 #include "prefix/prefix_verify.h"
 #include "sys/fs.h"
+#include "txn/journal_rebuild.h"
 
 #define LOCK_SIZE_MAX ((size_t)64 << 20)
 
@@ -154,10 +156,10 @@ static void compare_packages(struct verification *v, const struct envm_prefix_re
     }
 }
 
-static void take_findings(struct verification *v, const struct envm_verify_result *result)
+static void take(struct verification *v, const struct envm_finding *findings, size_t count)
 {
-    for (size_t i = 0; i < result->finding_count; i++) {
-        const struct envm_finding *found = &result->findings[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct envm_finding *found = &findings[i];
 
         add_finding(v, (struct envm_verify_finding){.kind = kind_name(found->kind),
                                                     .path = found->path,
@@ -165,11 +167,42 @@ static void take_findings(struct verification *v, const struct envm_verify_resul
                                                     .detail = found->detail,
                                                     .damage = found->kind != ENVM_FINDING_EXTRA});
     }
+}
+
+static void take_findings(struct verification *v, const struct envm_verify_result *result)
+{
+    take(v, result->findings, result->finding_count);
     v->report->tree = result->tree;
     v->report->files = result->files;
     v->report->bytes = result->bytes;
     v->report->packages = result->packages;
     v->report->left_out = result->left_out;
+}
+
+static enum envm_code check_metadata(struct verification *v, struct envm_error *err)
+{
+    struct envm_finding *findings = NULL;
+    size_t count = 0;
+
+    ENVM_TRY(envm_metadata_verify(v->arena, v->fd, &findings, &count, err));
+    take(v, findings, count);
+    return ENVM_OK;
+}
+
+/* A committed change that nobody could complete. */
+static enum envm_code check_journals(struct verification *v, struct envm_error *err)
+{
+    struct envm_str_list paths = {0};
+
+    ENVM_TRY(envm_journals_damaged(v->arena, v->fd, &paths, err));
+    for (size_t i = 0; i < paths.count; i++)
+        add_finding(v, (struct envm_verify_finding){
+                           .kind = ENVM_STR("journal"),
+                           .path = paths.items[i],
+                           .package = ENVM_STR(""),
+                           .detail = ENVM_STR("the journal of an interrupted change is damaged"),
+                           .damage = true});
+    return ENVM_OK;
 }
 
 /* Files come from the packages, packages from the lock. */
@@ -178,12 +211,11 @@ static enum envm_code hint(struct verification *v, struct envm_error *err)
     for (size_t i = 0; i < v->report->finding_count; i++) {
         const struct envm_verify_finding *finding = &v->report->findings[i];
 
-        if (finding->damage && !envm_str_equal_c(finding->kind, "lock"))
+        /* The kept lock is also the newest revision. */
+        if (finding->damage && (!envm_str_equal_c(finding->kind, "lock") || finding->path.len > 0))
             return envm_error_hint(err, ENVM_DAMAGED, "mend it: envm repair -p '%s'",
                                    v->report->prefix.ptr);
     }
-    if (!v->platform)
-        return envm_error_hint(err, ENVM_DAMAGED, "make it anew from its environment file or lock");
     return envm_error_hint(err, ENVM_DAMAGED, "make it anew: envm create --force -p '%s' -f '%s'",
                            v->report->prefix.ptr, v->report->lock_path.ptr);
 }
@@ -205,6 +237,8 @@ static enum envm_code verify(struct verification *v, const struct envm_target *t
     ENVM_TRY(
         envm_prefix_verify(v->arena, v->fd, v->report->prefix, v->context->threads, &result, err));
     take_findings(v, &result);
+    ENVM_TRY(check_metadata(v, err));
+    ENVM_TRY(check_journals(v, err));
     if (v->platform)
         compare_packages(v, &records);
     if (v->report->locked.known && !envm_sha256_equal(&v->report->locked, &v->report->tree) &&

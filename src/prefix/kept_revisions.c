@@ -5,13 +5,11 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/vec.h"
-#include "codec/digest.h"
 #include "prefix/prefix_history.h"
+#include "prefix/sealed_text.h"
 #include "sys/fs_tree.h"
 
-#define SUM_LINE "# sha256 of the lines above: "
 #define LOCK_SIZE_MAX ((size_t)64 << 20)
 #define NAME_END ENVM_STR(".lock")
 
@@ -39,10 +37,7 @@ bool envm_revision_is_dropped(uint64_t number, uint64_t newest)
 
 void envm_revision_text(envm_str lock, struct envm_buf *out)
 {
-    struct envm_sha256 sum = envm_sha256_of(lock);
-
-    envm_buf_add_str(out, lock);
-    envm_buf_printf(out, SUM_LINE "%s\n", envm_sha256_hex(&sum).text);
+    envm_seal(lock, out);
 }
 
 static enum envm_code visit(void *user, const struct envm_fs_entry *entry, bool *skip,
@@ -96,16 +91,11 @@ enum envm_code envm_revision_read(struct envm_arena *arena, int prefix_fd, uint6
                                   envm_str *ret_lock, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(LOCK_SIZE_MAX);
-    ENVM_CLEANUP(envm_buf) struct envm_buf again = envm_buf_limit(LOCK_SIZE_MAX + 4096);
     struct envm_relpath path = envm_revision_path(arena, number);
-    const size_t sum_len = sizeof(SUM_LINE) - 1 + 64 + 1;
     envm_str lock;
 
     ENVM_TRY(envm_fs_read_at(prefix_fd, path, &text, err));
-    lock = envm_buf_str(&text);
-    lock.len = lock.len > sum_len ? lock.len - sum_len : 0;
-    envm_revision_text(lock, &again);
-    if (!envm_str_equal(envm_buf_str(&again), envm_buf_str(&text)))
+    if (!envm_unseal(envm_buf_str(&text), &lock))
         return envm_fail(err, ENVM_DAMAGED, "%s is not what its last line says", path.s.ptr);
     *ret_lock = envm_arena_str(arena, lock);
     return ENVM_OK;

@@ -11,6 +11,7 @@
 #include "codec/digest.h"
 #include "conda/package_record.h"
 #include "prefix/kept_lock.h"
+#include "prefix/kept_metadata.h"
 #include "prefix/kept_revisions.h"
 #include "prefix/prefix_history.h"
 #include "sys/clock.h"
@@ -268,7 +269,26 @@ static enum envm_code set_variables(struct envm_stage *stage, struct envm_error 
         return ENVM_OK;
     if (plan->variable_count > 0)
         envm_state_write(plan->variables, plan->variable_count, &text);
-    return set_file(stage, ENVM_RELPATH("conda-meta/state"), envm_buf_str(&text), err);
+    return set_file(stage, ENVM_STATE, envm_buf_str(&text), err);
+}
+
+/* The copy that tells whether a byte of the history has changed since. */
+static enum envm_code copy_history(struct envm_stage *stage, envm_str block, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(META_SIZE_MAX);
+    ENVM_CLEANUP(envm_buf) struct envm_buf sealed = envm_buf_limit(META_SIZE_MAX);
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    enum envm_code code = envm_history_as_kept(stage->change->prefix_fd, &text, &failure);
+
+    if (code == ENVM_MALFORMED) /* too long: the older copy, if any, is still the beginning of it */
+        return ENVM_OK;
+    if (code != ENVM_OK) {
+        envm_error_move(err, &failure);
+        return code;
+    }
+    envm_buf_add_str(&text, block);
+    envm_history_copy_text(envm_buf_str(&text), &sealed);
+    return set_file(stage, ENVM_HISTORY_COPY, envm_buf_str(&sealed), err);
 }
 
 static enum envm_code add_history(struct envm_stage *stage, const struct envm_stage_meta *meta,
@@ -288,7 +308,7 @@ static enum envm_code add_history(struct envm_stage *stage, const struct envm_st
                                        .update_specs = plan->update_specs,
                                        .remove_specs = plan->remove_specs};
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
-    struct envm_relpath path = ENVM_RELPATH("conda-meta/history");
+    struct envm_relpath path = ENVM_HISTORY;
 
     for (size_t i = 0; i < plan->package_count; i++) {
         if (meta->jobs[i])
@@ -297,8 +317,33 @@ static enum envm_code add_history(struct envm_stage *stage, const struct envm_st
     for (size_t i = 0; i < meta->leaving_count; i++)
         unlinked[i] = meta->leaving[i]->record;
     envm_history_write(&block, &text);
+    ENVM_TRY(copy_history(stage, envm_buf_str(&text), err));
     ENVM_TRY(write_new(stage, path, envm_buf_str(&text), err));
     return add_op(stage, ENVM_JOURNAL_APPEND, path, err);
+}
+
+/* The state has no room for a checksum. Whoever else writes it changes its time, so that is kept
+ * with the copy. */
+static enum envm_code copy_state(struct envm_stage *stage, struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(META_SIZE_MAX);
+    ENVM_CLEANUP(envm_buf) struct envm_buf copy = envm_buf_limit(META_SIZE_MAX);
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+    struct stat status;
+    int fd = stage->new_fd;
+
+    if (stage->plan->keep_variables)
+        return ENVM_OK;
+    ENVM_TRY(envm_fs_stat(fd, ENVM_STATE, &kind, &status, err));
+    if (kind != ENVM_FS_FILE && stage->plan->variable_count > 0) {
+        fd = stage->change->prefix_fd; /* it is what it has to be already */
+        ENVM_TRY(envm_fs_stat(fd, ENVM_STATE, &kind, &status, err));
+    }
+    if (kind == ENVM_FS_FILE) {
+        ENVM_TRY(envm_fs_read_at(fd, ENVM_STATE, &text, err));
+        envm_state_copy_text(envm_buf_str(&text), &status, &copy);
+    }
+    return set_file(stage, ENVM_STATE_COPY, envm_buf_str(&copy), err);
 }
 
 /* --- the lock as a revision --------------------------------------------------------------- */
@@ -346,10 +391,8 @@ static enum envm_code keep_revision(struct envm_stage *stage, envm_str lock, str
     ENVM_TRY(drop_old_revisions(stage, number, err));
     if (lock.len > 0)
         envm_revision_text(lock, &text);
-    if (lock.len > 0) {
-        ENVM_TRY(make_folder(stage, ENVM_REVISIONS_PARENT, err));
+    if (lock.len > 0)
         ENVM_TRY(make_folder(stage, ENVM_REVISIONS, err));
-    }
     return set_file(stage, envm_revision_path(stage->change->arena, number), envm_buf_str(&text),
                     err);
 }
@@ -367,6 +410,8 @@ enum envm_code envm_stage_metadata(struct envm_stage *stage, const struct envm_s
     *ret_unchanged = stage->journal.ops.count == 0;
     if (*ret_unchanged)
         return ENVM_OK;
+    ENVM_TRY(make_folder(stage, ENVM_REVISIONS_PARENT, err));
+    ENVM_TRY(copy_state(stage, err));
     ENVM_TRY(keep_revision(stage, meta->lock_text, err));
     return add_history(stage, meta, err);
 }

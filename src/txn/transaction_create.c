@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "conda/package_record.h"
 #include "prefix/kept_lock.h"
+#include "prefix/kept_metadata.h"
 #include "prefix/kept_revisions.h"
 #include "prefix/prefix_history.h"
 #include "prefix/prefix_verify.h"
@@ -194,6 +195,34 @@ static enum envm_code keep_revision(struct creation *creation, envm_str lock,
     return write_meta(creation, envm_revision_path(creation->arena, 0), envm_buf_str(&text), err);
 }
 
+/* Both with a copy that tells whether a byte has changed since. */
+static enum envm_code write_state(struct creation *creation, struct envm_error *err)
+{
+    const struct envm_transaction_plan *plan = creation->plan;
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    ENVM_CLEANUP(envm_buf) struct envm_buf copy = envm_buf_text();
+    enum envm_fs_kind kind;
+    struct stat status;
+
+    if (plan->variable_count == 0)
+        return ENVM_OK;
+    envm_state_write(plan->variables, plan->variable_count, &text);
+    ENVM_TRY(write_meta(creation, ENVM_STATE, envm_buf_str(&text), err));
+    ENVM_TRY(envm_fs_stat(creation->target.staging_fd, ENVM_STATE, &kind, &status, err));
+    envm_state_copy_text(envm_buf_str(&text), &status, &copy);
+    return write_meta(creation, ENVM_STATE_COPY, envm_buf_str(&copy), err);
+}
+
+static enum envm_code write_history(struct creation *creation, envm_str history,
+                                    struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_buf) struct envm_buf copy = envm_buf_text();
+
+    envm_history_copy_text(history, &copy);
+    ENVM_TRY(write_meta(creation, ENVM_HISTORY_COPY, envm_buf_str(&copy), err));
+    return write_meta(creation, ENVM_HISTORY, history, err);
+}
+
 /* The history comes last: its existence makes the folder an environment (CEP 32). */
 static enum envm_code write_metadata(struct creation *creation, envm_str lock_text,
                                      struct envm_error *err)
@@ -207,6 +236,8 @@ static enum envm_code write_metadata(struct creation *creation, envm_str lock_te
         .linked_count = plan->package_count,
         .update_specs = plan->update_specs};
 
+    ENVM_TRY(envm_fs_make_dirs(creation->target.staging_fd, ENVM_REVISIONS_PARENT,
+                               creation->target.exec_mode, err));
     if (lock_text.len > 0) {
         ENVM_TRY(write_meta(creation, ENVM_KEPT_LOCK, lock_text, err));
         envm_kept_lock_sum(lock_text, &text);
@@ -214,13 +245,9 @@ static enum envm_code write_metadata(struct creation *creation, envm_str lock_te
         envm_buf_clear(&text);
         ENVM_TRY(keep_revision(creation, lock_text, err));
     }
-    if (plan->variable_count > 0) {
-        envm_state_write(plan->variables, plan->variable_count, &text);
-        ENVM_TRY(write_meta(creation, ENVM_RELPATH("conda-meta/state"), envm_buf_str(&text), err));
-        envm_buf_clear(&text);
-    }
+    ENVM_TRY(write_state(creation, err));
     envm_history_write(&block, &text);
-    return write_meta(creation, ENVM_RELPATH("conda-meta/history"), envm_buf_str(&text), err);
+    return write_history(creation, envm_buf_str(&text), err);
 }
 
 static enum envm_code build(struct creation *creation, struct envm_error *err)

@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: MIT
 """Flips one bit at a time in everything that envm keeps, and looks that it is found and put right.
 
-    bit_flips.py ENVM [--flips N] [--seed S]
+    bit_flips.py ENVM [--flips N] [--seed S] [--injector INJECTOR] [--kind NAME]
 
-Kinds, taken in turn: archives of the channel, files of cached packages, their manifests, files of an
-environment, its records, and the lock that it keeps. Modification times are put back, so that stat
-does not tell. Found: the command that reads the thing fails with the exit status that it should
-have, and names it. Put right: `repair` brings back the same bytes, and the environment has the
-digest that it had; for an archive and a kept lock, which nothing can be derived from, it is enough
-that they are named. The default number of flips is for CI; a campaign takes 1000 or more.
+Kinds, taken in turn: archives of the channel, files of cached packages, their manifests, indexes of
+channels and what is remembered of them, files of an environment, its records, the lock that it
+keeps, locks of its revisions, its history and its state with their copies, the journal of an
+interrupted change (with the injector of tests/sweep), and the lock beside an environment file.
+Modification times are put back, so that stat does not tell. Found: the command that reads the thing
+fails with the exit status that it should have, and names it. Put right: `repair` brings back the
+same bytes, and the environment has the digest that it had; for an archive and the lock of an older
+revision, which nothing can be derived from, it is enough that they are named. The lock of a project
+is text that people edit: a flip in it is refused, or the environment made from it is the same. The
+default number of flips is for CI; a campaign takes 1000 or more.
 """
 
 import argparse
 import collections
+import glob
 import json
 import os
 import random
@@ -66,8 +71,40 @@ class World:
         for package in PACKAGES:
             channel.add(**package)
         channel.write()
-        self.create(self.prefix)
+        self.file = os.path.join(folder, "env.yaml")
+        with open(self.file, "w", encoding="utf-8") as out:
+            out.write(f"channels: [file://{self.channel}, nodefaults]\ndependencies: [app, tool]\n"
+                      "variables: {SOME: thing, OTHER: value}\n")
+        self.run("create", "-p", self.prefix, "-f", self.file, expected=0)
+        # Two more states: the locks of older ones are known nowhere else.
+        self.run("remove", "-p", self.prefix, "tool", expected=0)
+        self.run("sync", "-p", self.prefix, "-f", self.file, expected=0)
         self.tree = self.run("verify", "-p", self.prefix, expected=0)["tree"]
+        self.pending = None
+
+    def make_pending(self, injector):
+        """An environment whose change was killed right behind its commit."""
+        prefix, other = os.path.join(self.folder, "changing"), os.path.join(self.folder, "pending")
+        self.run("create", "-p", prefix, "-f", self.file, expected=0)
+        subprocess.run(["cp", "-a", prefix, other], check=True)
+        report, words = os.path.join(self.folder, "report"), ["remove", "-q", "-p", prefix, "tool"]
+        for point in range(1, 10000):
+            shutil.rmtree(prefix)
+            subprocess.run(["cp", "-a", other, prefix], check=True)
+            subprocess.run([injector, "-k", str(point), "-o", report, self.program, *words], check=True,
+                           env=dict(self.environment, ASAN_OPTIONS="detect_leaks=0"),
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            if self.journals(prefix):
+                break
+        shutil.rmtree(other)
+        os.rename(prefix, other)
+        self.pending = other
+        self.changing = prefix
+
+    @staticmethod
+    def journals(prefix):
+        return glob.glob(os.path.join(prefix, ".envm", "txn", "*", "journal.commit"))
 
     def run(self, *arguments, expected, cache=None):
         """The JSON of a command that has to exit with one of `expected`."""
@@ -178,12 +215,72 @@ def check_file(world, path, undo):
     return True
 
 
-def check_lock(world, path, undo):
-    """verify and repair name it; what was asked for is written nowhere else."""
-    for command in ("verify", "repair"):
-        report = world.run(command, "-p", world.prefix, expected=10)
-        key = "findings" if command == "verify" else "remaining"
-        expect("conda-meta/envm.lock" in [x["path"] for x in report[key]], "it is not named")
+def check_meta(world, path, undo):
+    """verify names a file of conda-meta, repair brings it back from the others."""
+    relative = os.path.relpath(path, world.prefix)
+    report = world.run("verify", "-p", world.prefix, expected=10)
+    # Of the lock and its sum the lock is named; which of them it was, repair knows.
+    named = relative.removesuffix(".sha256")
+    expect(named in [finding["path"] for finding in report["findings"]], "it is not named")
+    report = world.run("repair", "-p", world.prefix, expected=0)
+    expect(relative in [item["path"] for item in report["repaired"]], "it was not repaired")
+    expect(report["tree"] == world.tree, "another tree")
+    return True
+
+
+def check_revision(world, path, undo):
+    """The newest is the kept lock; of an older one nobody knows more."""
+    relative = os.path.relpath(path, world.prefix)
+    if path == world.files(os.path.join(world.prefix, "conda-meta", "envm", "revisions"))[-1]:
+        return check_meta(world, path, undo)
+    report = world.run("verify", "-p", world.prefix, expected=10)
+    expect(relative in [finding["path"] for finding in report["findings"]], "it is not named")
+    number = os.path.basename(path).split(".")[0]
+    world.run("env", "rollback", "-p", world.prefix, number, expected=10)
+    report = world.run("repair", "-p", world.prefix, expected=0)
+    expect(any(relative in text for text in report["failures"]), "repair does not name it")
+    os.rename(path + ".envm-saved", path)
+    undo()
+    return False
+
+
+def check_index(world, path, undo):
+    """verify --cache names it, repair --cache takes it out, and the next use makes it anew."""
+    relative = os.path.relpath(path, world.cache)
+    report = world.run("verify", "--cache", expected=10)
+    expect(report["damaged_indexes"] == [relative], f"{report['damaged_indexes']}")
+    # Whoever uses it either sees that, or reads nothing of what is wrong: never another result.
+    world.run("search", "app", "-c", world.channel, "--override-channels", expected=(0, 10))
+    world.run("repair", "--cache", expected=0)
+    world.run("search", "app", "-c", world.channel, "--override-channels", expected=0)
+    world.run("verify", "--cache", expected=0)
+    expect(os.path.exists(path), "it was not made anew")
+    return True
+
+
+def check_journal(world, path, undo):
+    """All name it and change nothing; repair makes it again, and completes the change."""
+    prefix = world.changing
+    for command in (("recover", "-p", prefix), ("remove", "-p", prefix, "app")):
+        world.run(*command, expected=10)
+    report = world.run("verify", "-p", prefix, expected=10)
+    relative = os.path.relpath(path, prefix)
+    expect(relative in [finding["path"] for finding in report["findings"]], "it is not named")
+    report = world.run("repair", "-p", prefix, expected=0)
+    expect(relative in [item["path"] for item in report["repaired"]], "it was not repaired")
+    expect(not os.path.exists(os.path.join(prefix, ".envm", "txn")), "the journal is still there")
+    expect(not glob.glob(os.path.join(prefix, "conda-meta", "tool-*.json")), "the change was not made")
+    world.run("verify", "-p", prefix, expected=0)
+    return True
+
+
+def check_project_lock(world, path, undo):
+    """A create from it is refused, or makes the same environment."""
+    prefix = os.path.join(world.folder, "other")
+    report = world.run("create", "-p", prefix, "-f", path, expected=(0, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13))
+    if os.path.exists(prefix):
+        expect(report["tree"] == world.tree, "another tree")
+        shutil.rmtree(prefix)
     undo()
     return False
 
@@ -202,8 +299,22 @@ def kinds(world):
         ("file", lambda: world.files(world.prefix, match=lambda p: not p.startswith(meta)
                                      and "/.envm/" not in p), check_file),
         ("record", lambda: world.files(meta, match=lambda p: p.endswith(".json")), check_file),
-        ("lock", lambda: world.files(meta, match=lambda p: "envm.lock" in p), check_lock),
-    ]
+        ("kept lock", lambda: world.files(meta, match=lambda p: "envm.lock" in p), check_meta),
+        ("revision", lambda: world.files(os.path.join(meta, "envm", "revisions")), check_revision),
+        ("history", lambda: world.files(meta, match=lambda p: p.endswith("/history")), check_meta),
+        ("state", lambda: world.files(meta, match=lambda p: p.endswith("/state")), check_meta),
+        ("index", lambda: world.files(os.path.join(world.cache, "repodata"),
+                                      match=lambda p: p.endswith(".index")), check_index),
+        ("index state", lambda: world.files(os.path.join(world.cache, "repodata"),
+                                            match=lambda p: p.endswith(".json")), check_index),
+        ("project lock", lambda: [os.path.join(world.folder, "env.lock")], check_project_lock),
+    ] + ([("journal", lambda: fresh_journal(world), check_journal)] if world.pending else [])
+
+
+def fresh_journal(world):
+    shutil.rmtree(world.changing, ignore_errors=True)
+    subprocess.run(["cp", "-a", world.pending, world.changing], check=True)
+    return world.journals(world.changing)
 
 
 def main():
@@ -212,14 +323,23 @@ def main():
     parser.add_argument("--flips", type=int, default=int(os.environ.get("ENVM_FLIPS", "150")))
     parser.add_argument("--seed", type=int,
                         default=int(os.environ.get("ENVM_SEED", random.randrange(10**9))))
+    parser.add_argument("--injector", type=os.path.abspath)
+    parser.add_argument("--kind", help="only this one")
     options = parser.parse_args()
     print(f"ENVM_SEED={options.seed}", flush=True)
     counts, repaired, byte_exact = collections.Counter(), collections.Counter(), 0
+    exact = ("file", "record", "kept lock", "history", "state")
     with tempfile.TemporaryDirectory(prefix="envm-flips.") as folder:
         world = World(os.path.abspath(options.program), folder)
+        if options.injector and subprocess.run([options.injector, "-o", os.devnull, "true"],
+                                               check=False).returncode == 0:
+            world.make_pending(options.injector)
+        else:
+            print("no journals: there is no injector, or this machine does not allow tracing")
         for number in range(options.flips):
             rng = random.Random(f"{options.seed}-{number}")
-            name, candidates, check = kinds(world)[number % 6]
+            chosen = [kind for kind in kinds(world) if options.kind in (None, kind[0])]
+            name, candidates, check = chosen[number % len(chosen)]
             path = rng.choice(candidates())
             before = content(path)
             byte, bit = rng.randrange(len(before)), rng.randrange(8)
@@ -227,7 +347,8 @@ def main():
             try:
                 if check(world, path, lambda: flip(path, byte, bit)):
                     repaired[name] += 1
-                    if name in ("file", "record"):
+                    # The copy of the state has the time at which that was put back.
+                    if name in exact and not path.endswith("/envm/state"):
                         expect(essence(path, content(path)) == essence(path, before),
                                "other bytes came back")
                         byte_exact += 1
@@ -238,10 +359,12 @@ def main():
                       f"--flips {number + 1}")
                 return 1
             counts[name] += 1
+    print(f"{'kind':14}{'flips':>7}{'found':>7}{'repaired':>10}{'named only':>12}")
     for name, count in counts.items():
-        print(f"{name}: {count} flips, all found, {repaired[name]} repaired")
+        # Of a project's lock what is not refused makes no difference.
+        print(f"{name:14}{count:7}{count:7}{repaired[name]:10}{count - repaired[name]:12}")
     print(f"{sum(counts.values())} flips: all found, {sum(repaired.values())} repaired "
-          f"({byte_exact} files and records as they were), the others named")
+          f"({byte_exact} of them to the byte), the others named")
     return 0
 
 

@@ -196,3 +196,38 @@ JSON
     expect_status 12
     expect_error "none.lock, which sync needs"
 }
+
+@test "recover removes what a killed repair has left in conda-meta" {
+    : >env/conda-meta/.envm-abcdefghijklmnop.tmp
+    mkdir -p env/conda-meta/envm/revisions
+    : >env/conda-meta/envm/revisions/.envm-abcdefghijklmnop.tmp
+    [ ! -e env/.envm/txn ]
+    run_envm recover -p env --dry-run
+    expect_status 0
+    [ -e env/conda-meta/.envm-abcdefghijklmnop.tmp ]
+    run_envm recover -p env
+    expect_status 0
+    [ ! -e env/conda-meta/.envm-abcdefghijklmnop.tmp ]
+    [ ! -e env/conda-meta/envm/revisions/.envm-abcdefghijklmnop.tmp ]
+}
+
+@test "a damaged journal is named by all, and repair makes it again" {
+    stop_a_sync
+    journal=$(echo env/.envm/txn/*/journal.commit)
+    sed -i '7s/./?/' "$journal"
+    for command in "recover -p env" "install -p env lib" "sync -p env -f new.lock"; do
+        run_envm $command
+        expect_status 10
+        expect_error "the journal is damaged: line 7"
+        expect_error "envm repair"
+    done
+    run_envm verify -p env
+    expect_status 10
+    [[ $output == *"$journal"* || $output == *"journal.commit"* ]]
+    run_envm repair -p env
+    expect_status 0
+    [[ $output == *"journal.commit"* ]]
+    [ ! -e env/.envm/txn ]
+    run_envm verify -p env --against new.lock
+    expect_status 0
+}

@@ -135,13 +135,107 @@ expect_whole() {
     [[ $output == *"the lock holds tool 0.1, which is not installed"* ]]
 }
 
-@test "a damaged lock is named" {
-    sed -i 's/sha256: /sha257: /' "$one/conda-meta/envm.lock"
-    run_envm verify -n one
-    expect_status 10
-    [[ $output == *"lock"*"conda-meta/envm.lock"* ]]
+@test "a damaged lock comes back from the newest revision, and the other way round" {
+    meta=$one/conda-meta
+    cp -a "$meta" before
+    for file in envm.lock envm.lock.sha256 envm/revisions/0.lock; do
+        sed -i '1s/./?/' "$meta/$file"
+        run_envm verify -n one
+        expect_status 10
+        [[ $output == *"conda-meta/$file"* ]]
+        expect_error "envm repair -p"
+        run_envm repair -n one
+        expect_status 0
+        [[ $output == *"repaired conda-meta/$file"* ]]
+        cmp "$meta/$file" "before/$file"
+        expect_whole
+    done
+}
+
+@test "a damaged lock that nothing tells about is named, and records still know what was asked for" {
+    meta=$one/conda-meta
+    record=$(echo "$meta"/app-*.json)
+    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["requested_specs"])' "$record" >asked
+    grep -q app asked
+    rm -r "$meta/envm/revisions"
+    sed -i '1s/./?/' "$meta/envm.lock"
+    echo broken >"$record"
     run_envm repair -n one
     expect_status 10
+    [[ $output == *"repaired conda-meta/app-1.0-h1_0.json"* ]]
+    [[ $output == *"damaged  conda-meta/envm.lock"* ]]
+    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["requested_specs"])' "$record" | cmp - asked
+}
+
+@test "the lock of an older state that is damaged is put aside and named" {
+    run_envm remove -n one tool
+    expect_status 0
+    tree=$(envm verify -q -n one)
+    sed -i '1s/./?/' "$one/conda-meta/envm/revisions/0.lock"
+    run_envm env rollback -n one 0
+    expect_status 10
+    run_envm verify -n one
+    expect_status 10
+    [[ $output == *"conda-meta/envm/revisions/0.lock"* ]]
+    run_envm repair -n one
+    expect_status 0
+    expect_error "state 0 cannot be gone back to"
+    [ -f "$one/conda-meta/envm/revisions/0.lock.envm-saved" ]
+    expect_whole
+}
+
+@test "history and state come back from their copies, and the copies from them" {
+    printf 'channels: [file://%s/channel, nodefaults]\ndependencies: [lib]\nvariables: {A: some, B: thing}\n' "$WORLD" >env.yaml
+    run_envm create -n two -f env.yaml
+    expect_status 0
+    two=$ENVM_ROOT/envs/two
+    tree=$(envm verify -q -n two)
+    cp -a "$two/conda-meta" before
+    for file in history state envm/history envm/state; do
+        # The time stays: what flips a bit does not set it.
+        touch -r "$two/conda-meta/$file" time
+        sed -i '0,/[a-z]/s//?/' "$two/conda-meta/$file"
+        touch -r time "$two/conda-meta/$file"
+        run cmp -s "$two/conda-meta/$file" "before/$file"
+        [ "$status" -ne 0 ]
+        run_envm verify -n two
+        expect_status 10
+        [[ $output == *"conda-meta/$file"* ]]
+        run_envm repair -n two --dry-run
+        expect_status 0
+        [[ $output == *"damaged  conda-meta/$file"* ]]
+        run_envm repair -n two
+        expect_status 0
+        [[ $output == *"repaired conda-meta/$file"* ]]
+        cmp "$two/conda-meta/$file" "before/$file" || [ $file = envm/state ]
+        expect_whole "$two"
+    done
+    rm "$two/conda-meta/state"
+    run_envm repair -n two
+    expect_status 0
+    cmp "$two/conda-meta/state" before/state
+}
+
+@test "what other tools do to history and state is no damage" {
+    printf 'channels: [file://%s/channel, nodefaults]\ndependencies: [lib]\nvariables: {A: some}\n' "$WORLD" >env.yaml
+    run_envm create -n two -f env.yaml
+    expect_status 0
+    two=$ENVM_ROOT/envs/two
+    echo '{"env_vars": {"A": "other"}}' >"$two/conda-meta/state"
+    printf '==> 2026-11-27 10:00:00 <==\n# cmd: conda install x\n' >>"$two/conda-meta/history"
+    run_envm verify -n two
+    expect_status 0
+    run_envm install -n two app
+    expect_status 0
+    run_envm verify -n two
+    expect_status 0
+    sed -i 's/conda install x/conda instell x/' "$two/conda-meta/history"
+    run_envm verify -n two
+    expect_status 10
+    run_envm repair -n two
+    expect_status 0
+    grep -q "conda install x" "$two/conda-meta/history"
+    grep -q other "$two/conda-meta/state"
 }
 
 @test "an environment that was moved is put right for its new path" {

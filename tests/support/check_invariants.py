@@ -33,6 +33,16 @@ def _plain_history(path):
         return re.sub(r"(?m)^==> .* <==$", "==> DATE <==", file.read())
 
 
+def _plain_history_copy(path):
+    """The text, and whether its last line is right."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.read().splitlines(True)
+    text = "".join(lines[:-1])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return (re.sub(r"(?m)^==> .* <==$", "==> DATE <==", text),
+            lines[-1:] == [f"# sha256 of the lines above: {digest}\n"])
+
+
 def _plain_lock(path):
     """Which file of a channel was read depends on which could be read."""
     with open(path, encoding="utf-8") as file:
@@ -77,6 +87,8 @@ def snapshot(prefix):
                 found[path] = ("folder",)
             elif path == "conda-meta/history":
                 found[path] = ("history", _plain_history(full))
+            elif path == "conda-meta/envm/history":
+                found[path] = ("copy of the history", *_plain_history_copy(full))
             elif folder.endswith("conda-meta") and name.endswith(".json"):
                 found[path] = ("record", _plain_record(full))
             elif path == "conda-meta/envm.lock" or re.fullmatch(

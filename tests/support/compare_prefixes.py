@@ -114,6 +114,14 @@ class Environment:
                 # The command that made it names the environment.
                 target = r"( (?:-n|-p|--name|--prefix)[ =])('[^'\n]*'|\S+)"
                 self.meta[name] = re.sub(target, r"\1@TARGET@", text)
+            elif name in ("envm/history", "envm/state"):
+                # A copy, perhaps behind the time of the original, and its sum: no more than that.
+                with open(os.path.join(meta, os.path.basename(name)), "rb") as file:
+                    original = file.read()
+                seal = b"# sha256 of the lines above: "
+                text, _, digest = data.rpartition(seal)
+                self.meta[name] = (text.endswith(original),
+                                   digest == hashlib.sha256(text).hexdigest().encode() + b"\n")
             else:
                 self.meta[name] = data.replace(self.root.encode(), b"@PREFIX@")
 
