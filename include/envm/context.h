@@ -34,10 +34,18 @@ struct envm_context_options {
     bool insecure;                  /* do not check TLS certificates */
     bool require_hashes;            /* refuse packages without a sha256 */
     bool shared_cache;              /* the cache may belong to others, who may write to it */
+    bool confine;                   /* see below */
     unsigned threads;               /* 0: the CPUs that may be used */
     struct envm_sink sink;
 };
 
+/* With `confine` the first call that changes anything takes from the whole process, for good, the
+ * right to change files anywhere but where that call has to: the cache and its layers, the
+ * environment (or the folder in which it appears or disappears), the folder of the lock that is
+ * written, the list of environments. Threads that run already keep it; programs that are started
+ * lose it, and with it all setuid and file capabilities (PR_SET_NO_NEW_PRIVS). So it is for a
+ * program that makes one call and ends. It needs Landlock (Linux 5.19); on other kernels nothing
+ * happens. */
 /* Reads the configuration (docs: envm(1), FILES). ENVM_USAGE names file, line and key. Nothing is
  * created on disk and no connection is made before a call needs it. */
 ENVM_API ENVM_MUST_CHECK enum envm_code envm_context_new(const struct envm_context_options *options,

@@ -239,6 +239,9 @@ struct envm_info_report {
     struct envm_str_list config_files; /* that were read */
     const struct envm_info_setting *settings;
     size_t setting_count;
+    int landlock_abi;     /* of the kernel, 0 for none */
+    bool confines_itself; /* what `confine` of a context wants can and may be done */
+    bool fences_programs; /* foreign programs can be run */
 };
 ENVM_API ENVM_MUST_CHECK enum envm_code envm_info(struct envm_context *context,
                                                   struct envm_memory *memory,

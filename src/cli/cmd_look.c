@@ -125,6 +125,21 @@ static void info_json(struct cli *cli, const struct envm_info_report *report)
         envm_json_close_object(w);
     }
     envm_json_close_object(w);
+    envm_json_key(w, "fences");
+    envm_json_open_object(w);
+    envm_json_field_u64(w, "landlock_abi", (uint64_t)report->landlock_abi);
+    envm_json_field_bool(w, "envm", report->confines_itself);
+    envm_json_field_bool(w, "scripts", report->fences_programs);
+    envm_json_close_object(w);
+}
+
+static const char *fences_text(const struct envm_info_report *report)
+{
+    if (report->landlock_abi == 0)
+        return "none: the kernel has no Landlock";
+    if (report->confines_itself)
+        return report->fences_programs ? "around envm and link scripts" : "around envm";
+    return report->fences_programs ? "around link scripts" : "none";
 }
 
 static void info_text(const struct envm_info_report *report)
@@ -147,6 +162,7 @@ static void info_text(const struct envm_info_report *report)
     envm_cli_line(
         "active environment  %.*s",
         ENVM_STR_ARGS(report->active_prefix.len ? report->active_prefix : ENVM_STR("none")));
+    envm_cli_line("fences              %s", fences_text(report));
     for (size_t i = 0; i < report->config_files.count; i++)
         envm_cli_line("%-19s %.*s", i ? "" : "configuration",
                       ENVM_STR_ARGS(report->config_files.items[i]));

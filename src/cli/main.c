@@ -128,6 +128,7 @@ enum envm_code envm_cli_context(struct cli *cli, struct envm_error *err)
         .insecure = common->insecure,
         .require_hashes = common->require_hashes,
         .shared_cache = common->shared_cache,
+        .confine = true,
         .threads = common->threads,
         .sink = {.user = cli->progress,
                  .log = envm_progress_ui_log,

@@ -54,6 +54,7 @@ static const struct config_key keys[] = {
     KEY(always_copy, KEY_BOOL, NULL, "false"),
     KEY(require_hashes, KEY_BOOL, NULL, "false"),
     KEY(shared_cache, KEY_BOOL, NULL, "false"),
+    KEY(confine, KEY_BOOL, NULL, "true"),
     KEY(cache_layers, KEY_LIST, NULL, ""),
     KEY(archive_folders, KEY_LIST, NULL, ""),
     KEY(remote_max_retries, KEY_NUMBER, NULL, "5"),
@@ -73,12 +74,19 @@ static const struct config_key keys[] = {
  * sets by its own means only. */
 static bool taken_from_condarc(const struct config_key *key)
 {
-    static const char *const own[] = {"link_mode",           "durability",
-                                      "require_hashes",      "add_pip_as_python_dependency",
-                                      "solver_timeout_secs", "solver_memory_mib",
-                                      "fetch_threads",       "shared_cache",
-                                      "cache_layers",        "archive_folders",
-                                      "exclude_newer",       "resolution",
+    static const char *const own[] = {"link_mode",
+                                      "durability",
+                                      "require_hashes",
+                                      "add_pip_as_python_dependency",
+                                      "solver_timeout_secs",
+                                      "solver_memory_mib",
+                                      "fetch_threads",
+                                      "shared_cache",
+                                      "confine",
+                                      "cache_layers",
+                                      "archive_folders",
+                                      "exclude_newer",
+                                      "resolution",
                                       "virtual_packages"};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {

@@ -30,6 +30,7 @@ struct envm_config {
     bool use_only_tar_bz2;
     bool always_copy;
     bool require_hashes;
+    bool confine;                         /* what the context's option wants may be done */
     bool shared_cache;                    /* others may own the cache and write to it */
     struct envm_str_list cache_layers;    /* caches below the writable one, read only */
     struct envm_str_list archive_folders; /* where other tools keep archives */

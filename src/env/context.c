@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "codec/digest.h"
 #include "codec/url.h"
+#include "env/confine.h"
 #include "env/holders.h"
 #include "lock/lockfile_explicit.h"
 #include "sys/clock.h"
@@ -164,6 +165,7 @@ static enum envm_code setup(struct envm_context *context,
     context->threads = options->threads;
     context->insecure = options->insecure || envm_str_equal_c(config->ssl_verify, "false");
     context->ca_bundle = options->ca_bundle;
+    context->confine = options->confine && config->confine;
     ENVM_TRY(choose_directory(context, options->root, "ENVM_ROOT", "XDG_DATA_HOME",
                               ".local/share/envm", &context->root, err));
     return choose_directory(context, options->cache, "ENVM_CACHE", "XDG_CACHE_HOME", ".cache/envm",
@@ -204,6 +206,7 @@ void envm_context_free(struct envm_context *context)
     envm_close_fd(&context->cache_fd);
     for (size_t i = 0; i < context->layer_count; i++)
         envm_close_fd(&context->layers[i].cache_fd);
+    envm_confine_tidy(context);
     envm_vec_release(&context->credentials);
     pthread_mutex_destroy(&context->damage_mutex);
     pthread_mutex_destroy(&context->sink_mutex);
@@ -301,9 +304,8 @@ enum envm_code envm_context_gateway(struct envm_context *context, struct envm_ga
     return ENVM_OK;
 }
 
-/* "~/pkgs", "$SHARED/pkgs" or a path; absolute afterwards. */
-static enum envm_code configured_folder(struct envm_context *context, envm_str text,
-                                        envm_str *ret_path, struct envm_error *err)
+enum envm_code envm_context_folder(struct envm_context *context, envm_str text, envm_str *ret_path,
+                                   struct envm_error *err)
 {
     const char *home = home_directory(context);
 
@@ -324,7 +326,7 @@ static enum envm_code open_layers(struct envm_context *context, struct envm_erro
         ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
 
         layer->cache_fd = -1;
-        ENVM_TRY_WRAP(configured_folder(context, list->items[i], &layer->path, err), err,
+        ENVM_TRY_WRAP(envm_context_folder(context, list->items[i], &layer->path, err), err,
                       "cache_layers");
         if (envm_fs_open_root(layer->path.ptr, &layer->cache_fd, &failure) == ENVM_OK)
             context->layer_count++;
@@ -341,7 +343,7 @@ static enum envm_code archive_folders(struct envm_context *context,
     envm_str *items = envm_arena_new_array(&context->arena, envm_str, list->count);
 
     for (size_t i = 0; i < list->count; i++)
-        ENVM_TRY_WRAP(configured_folder(context, list->items[i], &items[i], err), err,
+        ENVM_TRY_WRAP(envm_context_folder(context, list->items[i], &items[i], err), err,
                       "archive_folders");
     *ret_folders = (struct envm_str_list){items, list->count};
     return ENVM_OK;

@@ -42,6 +42,10 @@ struct envm_context {
     uint64_t
         now_ms; /* since the epoch, when the context was made: one moment for all that it does */
     const char *ca_bundle;
+    bool confine;           /* not yet confined, and wanted */
+    bool has_host_packages; /* asked for before the process was confined */
+    struct envm_record_list host_packages;
+    ENVM_VEC(envm_str) made_folders;              /* by envm_confine, the outermost first */
     ENVM_VEC(struct envm_credential) credentials; /* collected from channels */
     struct envm_downloader *downloader;           /* made at first use */
     struct envm_gateway *gateway;
@@ -51,6 +55,9 @@ struct envm_context {
 /* Opens (and makes) the cache directory once. Without `needed` a failure leaves cache_fd at -1. */
 enum envm_code envm_context_cache(struct envm_context *context, bool needed,
                                   struct envm_error *err);
+/* A folder of the configuration: "~/pkgs", "$SHARED/pkgs" or a path; absolute afterwards. */
+enum envm_code envm_context_folder(struct envm_context *context, envm_str text, envm_str *ret_path,
+                                   struct envm_error *err);
 /* Made at first use; belong to the context. Credentials of channels must be known before. */
 enum envm_code envm_context_downloader(struct envm_context *context,
                                        struct envm_downloader **ret_downloader,

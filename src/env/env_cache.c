@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "env/confine.h"
 #include "env/holders.h"
 #include "repo/repodata_verify.h"
 #include "store/package_upkeep.h"
@@ -179,6 +180,7 @@ enum envm_code envm_clean(struct envm_context *context, struct envm_memory *memo
     *ret_report = report;
     if (!has_cache(context))
         return ENVM_OK;
+    envm_confine(context, &(struct envm_confine_plan){0});
     if (options->packages || options->temporary)
         ENVM_TRY(clean_packages(context, &memory->arena, options, &report, err));
     if (options->indexes) {
@@ -295,6 +297,7 @@ enum envm_code envm_cache_verify(struct envm_context *context, struct envm_memor
     *ret_report = (struct envm_cache_verify_report){.path = envm_arena_str(arena, context->cache)};
     if (!has_cache(context))
         return ENVM_OK;
+    envm_confine(context, &(struct envm_confine_plan){0});
     ENVM_TRY(envm_context_store(context, &store, err));
     ENVM_TRY(envm_store_verify(store, arena, context->threads, &found, err));
     ret_report->packages = found.packages;

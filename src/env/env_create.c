@@ -9,6 +9,7 @@
 #include "conda/package_record.h"
 #include "conda/platform.h"
 #include "env/complete.h"
+#include "env/confine.h"
 #include "env/environments.h"
 #include "env/input.h"
 #include "env/lock_compose.h"
@@ -558,6 +559,7 @@ static enum envm_code create(struct creation *c, struct envm_error *err)
     ENVM_TRY(envm_input_read(c->context, c->arena, request, request->platform, &c->input, err));
     c->report->platform = c->input.platform;
     ENVM_TRY(find_target(c, err));
+    envm_confine_creation(c->context, c->options, &c->input, c->report->prefix);
     ENVM_TRY(refuse_foreign(c, err));
     ENVM_TRY(choose_packages(c, err));
     ENVM_TRY(take_specs_from_lock(c, err));

@@ -10,6 +10,7 @@
 #include "base/hex.h"
 #include "conda/platform.h"
 #include "env/complete.h"
+#include "env/confine.h"
 #include "env/held_back.h"
 #include "env/input.h"
 #include "env/lock_compose.h"
@@ -315,6 +316,11 @@ static enum envm_code lock(struct locking *l, struct envm_error *err)
                                "give an environment file (-f env.yaml), or say "
                                "where with -o FILE");
     }
+    envm_confine(l->context,
+                 &(struct envm_confine_plan){.lock_path = l->options->dry_run ? (envm_str){0}
+                                                                              : l->first.lock_path,
+                                             .fetches = true,
+                                             .solves = true});
     platforms = choose_platforms(l);
     l->report->lock_path = l->first.lock_path;
     l->report->platforms = platforms;

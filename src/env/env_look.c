@@ -11,12 +11,15 @@
 #include "codec/url.h"
 #include "conda/package_record.h"
 #include "conda/platform.h"
+#include "env/confine.h"
 #include "env/environments.h"
 #include "env/resolve.h"
 #include "prefix/prefix_guard.h"
 #include "prefix/prefix_record.h"
+#include "sys/fence.h"
 #include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
+#include "sys/landlock.h"
 #include "txn/transaction_change.h"
 #include "txn/transaction_recover.h"
 
@@ -183,6 +186,8 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
     *ret_prefix = prefix;
     if (dry_run)
         return ENVM_OK;
+    envm_confine(context,
+                 &(struct envm_confine_plan){.use = ENVM_CONFINE_REMOVED, .prefix = prefix});
     ENVM_TRY_WRAP(lock_and_remove(context, arena, prefix, fd, err), err, "removing %s", prefix.ptr);
     envm_registry_remove(context, prefix);
     return ENVM_OK;
@@ -243,7 +248,12 @@ enum envm_code envm_info(struct envm_context *context, struct envm_memory *memor
         .root = envm_arena_str(arena, context->root),
         .cache = envm_arena_str(arena, context->cache),
         .config_files = envm_arena_str_list(arena, context->config.files),
+        .landlock_abi = envm_landlock_abi(),
+        .fences_programs = envm_fence_abi() > 0,
     };
+
+    report.confines_itself =
+        context->config.confine && report.landlock_abi >= ENVM_CONFINE_ABI_NEEDED;
 
     report.active_prefix = envm_arena_str(
         arena, envm_str_from(envm_environ_get(context->environment, "CONDA_PREFIX")));

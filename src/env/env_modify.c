@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "env/confine.h"
 #include "env/environments.h"
 #include "env/held_back.h"
 #include "env/modify_plan.h"
@@ -28,6 +29,10 @@ static enum envm_code open_environment(struct envm_modification *m, struct envm_
         envm_target_prefix(m->context, m->arena, &m->options->target, &m->report->prefix, err));
     m->report->name = envm_prefix_name(m->context, m->report->prefix);
     ENVM_TRY(envm_prefix_open(m->context, m->arena, m->report->prefix, &fd, err));
+    envm_confine(m->context, &(struct envm_confine_plan){.use = ENVM_CONFINE_CHANGED,
+                                                         .prefix = m->report->prefix,
+                                                         .fetches = true,
+                                                         .solves = true});
     if (m->options->dry_run) {
         ENVM_TRY(envm_prefix_records_load(m->arena, fd, false, &m->installed, err));
     } else {

@@ -5,6 +5,7 @@
 #include <envm/environment.h>
 
 #include "base/error.h"
+#include "env/confine.h"
 #include "env/environments.h"
 #include "env/settings.h"
 #include "txn/transaction_change.h"
@@ -27,6 +28,8 @@ enum envm_code envm_recover(struct envm_context *context, struct envm_memory *me
         (void)envm_fail(err, ENVM_USAGE, "there is no environment at %s", report.prefix.ptr);
         return envm_error_hint(err, ENVM_USAGE, "`envm env list` shows the environments");
     }
+    envm_confine(context,
+                 &(struct envm_confine_plan){.use = ENVM_CONFINE_CHANGED, .prefix = report.prefix});
     ENVM_TRY_WRAP(envm_transaction_recover(&memory->arena, report.prefix, &settings, &result, err),
                   err, "recovering the environment '%s'", report.prefix.ptr);
     report.completed = result.completed;

@@ -12,6 +12,7 @@
 #include "conda/archive_name.h"
 #include "conda/match_spec.h"
 #include "conda/package_record.h"
+#include "env/confine.h"
 #include "env/environments.h"
 #include "env/settings.h"
 #include "lock/lockfile.h"
@@ -342,6 +343,9 @@ static enum envm_code open_prefix(struct repairing *r, const struct envm_target 
     if (envm_fs_user_link(r->arena, r->report->prefix.ptr, &real) && real.len > 0)
         r->report->prefix = real;
     ENVM_TRY(envm_prefix_open(r->context, r->arena, r->report->prefix, &r->fd, err));
+    envm_confine(r->context, &(struct envm_confine_plan){.use = ENVM_CONFINE_CHANGED,
+                                                         .prefix = r->report->prefix,
+                                                         .fetches = true});
     r->repair.prefix_fd = r->fd;
     r->repair.prefix = r->report->prefix;
     if (dry_run)

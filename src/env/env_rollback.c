@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "conda/package_record.h"
+#include "env/confine.h"
 #include "env/environments.h"
 #include "env/modify_plan.h"
 #include "env/resolve.h"
@@ -51,6 +52,10 @@ static enum envm_code open_environment(struct rollback *r, struct envm_error *er
         envm_target_prefix(r->context, r->arena, &r->options->target, &r->report->prefix, err));
     r->report->name = envm_prefix_name(r->context, r->report->prefix);
     ENVM_TRY(envm_prefix_open(r->context, r->arena, r->report->prefix, &r->fd, err));
+    envm_confine(r->context, &(struct envm_confine_plan){.use = ENVM_CONFINE_CHANGED,
+                                                         .prefix = r->report->prefix,
+                                                         .fetches = true,
+                                                         .solves = true});
     if (r->options->dry_run)
         return envm_prefix_records_load(r->arena, r->fd, false, &r->installed, err);
     ENVM_TRY(envm_context_store(r->context, &store, err));

@@ -13,6 +13,7 @@
 #include "conda/platform.h"
 #include "conda/version_spec.h"
 #include "env/close_names.h"
+#include "env/confine.h"
 #include "env/elsewhere.h"
 #include "env/input.h"
 #include "env/search_needs.h"
@@ -383,6 +384,7 @@ enum envm_code envm_search(struct envm_context *context, struct envm_memory *mem
     enum envm_code code = ENVM_OK;
 
     ENVM_TRY(read_input(&s, err));
+    envm_confine(context, &(struct envm_confine_plan){.fetches = true});
     ENVM_TRY(load_channels(&s, err));
     ENVM_TRY(look_at_names(&s, err));
     if (s.report.total == 0)

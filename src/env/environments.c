@@ -156,7 +156,7 @@ enum envm_code envm_find_environment(struct envm_context *context, struct envm_m
 
 /* --- the shared list ---------------------------------------------------------------------- */
 
-static envm_str registry_path(struct envm_context *context, struct envm_arena *arena)
+envm_str envm_registry_path(struct envm_context *context, struct envm_arena *arena)
 {
     const char *home = envm_environ_get(context->environment, "HOME");
 
@@ -167,7 +167,7 @@ static envm_str registry_path(struct envm_context *context, struct envm_arena *a
 struct envm_str_list envm_registry_read(struct envm_context *context, struct envm_arena *arena)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(REGISTRY_SIZE_MAX);
-    envm_str path = registry_path(context, arena);
+    envm_str path = envm_registry_path(context, arena);
     envm_str rest;
     envm_str line;
     envm_str *items;
@@ -235,7 +235,7 @@ static void change_registry(struct envm_context *context, envm_str prefix, bool 
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     ENVM_CLEANUP(envm_error) struct envm_error err = {0};
     ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
-    envm_str path = registry_path(context, &arena);
+    envm_str path = envm_registry_path(context, &arena);
     enum envm_code code;
 
     if (path.len == 0 || holds_line(envm_registry_read(context, &arena), prefix) == listed)

@@ -38,6 +38,8 @@ enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena 
 
 /* ~/.conda/environments.txt, one prefix a line, which conda, mamba and others read and write.
  * Best effort: failures are reported at debug level only. */
+/* Its path, "" without a home. */
+envm_str envm_registry_path(struct envm_context *context, struct envm_arena *arena);
 void envm_registry_add(struct envm_context *context, envm_str prefix);
 void envm_registry_remove(struct envm_context *context, envm_str prefix);
 struct envm_str_list envm_registry_read(struct envm_context *context, struct envm_arena *arena);

@@ -8,6 +8,7 @@
 #include "base/topo.h"
 #include "conda/active_depends.h"
 #include "conda/package_record.h"
+#include "conda/platform.h"
 #include "env/complete.h"
 #include "env/elsewhere.h"
 #include "env/input_terms.h"
@@ -86,6 +87,16 @@ enum envm_code envm_resolve_virtual(struct envm_context *context, struct envm_ar
                                     envm_str platform, struct envm_record_list *ret_records,
                                     struct envm_error *err)
 {
+    if (context->has_host_packages && envm_str_equal(platform, envm_platform_host())) {
+        const struct envm_record_list *found = &context->host_packages;
+        const struct envm_package_record **items =
+            envm_arena_new_array(arena, const struct envm_package_record *, found->count);
+
+        for (size_t i = 0; i < found->count; i++)
+            items[i] = envm_package_record_copy(arena, found->items[i]);
+        *ret_records = (struct envm_record_list){items, found->count};
+        return ENVM_OK;
+    }
     return envm_virtual_packages(arena, platform, context->environment,
                                  context->config.virtual_packages, ret_records, err);
 }

@@ -26,6 +26,13 @@ enum envm_code envm_fs_open_root(const char *path, int *ret_fd, struct envm_erro
 /* mkdir -p with `mode`, then opens it. */
 enum envm_code envm_fs_make_root(const char *path, mode_t mode, int *ret_fd,
                                  struct envm_error *err);
+/* The same without opening it. *ret_made are the folders that were missing, the outermost first;
+ * with `sync` they are on disk. It is set on failure, too. */
+enum envm_code envm_fs_make_missing(struct envm_arena *arena, const char *path, mode_t mode,
+                                    bool sync, struct envm_str_list *ret_made,
+                                    struct envm_error *err);
+/* Removes a user's directory if it is empty; failing is nothing. */
+void envm_fs_remove_empty(const char *path);
 /* Opens a regular file for reading; "-" is stdin. */
 enum envm_code envm_fs_open_user_file(const char *path, int *ret_fd, struct envm_error *err);
 /* Reads a user's file whole; ENVM_MALFORMED when it is longer than buf->limit. */
@@ -34,6 +41,10 @@ enum envm_code envm_fs_read_user_file(const char *path, struct envm_buf *buf,
 /* Replaces a user's file atomically (temporary beside it, fsync, rename; keeps the mode of an
  * existing file, follows a symlink at the last component). */
 enum envm_code envm_fs_write_user_file(const char *path, envm_str content, struct envm_error *err);
+/* The path that envm_fs_write_user_file writes to: `path`, or where it leads as a symlink. The
+ * folders above may be symlinks still. In the arena, or `path` itself. */
+enum envm_code envm_fs_user_target(struct envm_arena *arena, const char *path,
+                                   const char **ret_path, struct envm_error *err);
 /* Appends a line (without its line break) to a user's file, which is made when absent. It is one
  * write in append mode, so that it does not harm what others append at the same time. */
 enum envm_code envm_fs_append_user_line(const char *path, envm_str line, struct envm_error *err);

@@ -74,6 +74,58 @@ enum envm_code envm_fs_make_root(const char *path, mode_t mode, int *ret_fd, str
     return ENVM_OK;
 }
 
+/* The folders above `path` and itself that are not there, the outermost first. */
+static struct envm_str_list missing_folders(struct envm_arena *arena, const char *path)
+{
+    envm_str at = envm_str_from(path);
+    size_t count = 0;
+    envm_str *items = envm_arena_new_array(arena, envm_str, at.len + 1);
+
+    while (at.len > 1 && at.len != SIZE_MAX && envm_fs_user_kind(at.ptr) == ENVM_FS_ABSENT) {
+        size_t slash = envm_str_find_last_char(at, '/');
+
+        items[count++] = at;
+        at = slash == SIZE_MAX ? (envm_str){0} : envm_arena_str(arena, envm_str_n(at.ptr, slash));
+    }
+    for (size_t i = 0; i < count / 2; i++) {
+        envm_str other = items[i];
+
+        items[i] = items[count - 1 - i];
+        items[count - 1 - i] = other;
+    }
+    return (struct envm_str_list){items, count};
+}
+
+static enum envm_code sync_above(struct envm_arena *arena, envm_str path, struct envm_error *err)
+{
+    size_t slash = envm_str_find_last_char(path, '/');
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    ENVM_TRY(envm_fs_open_root(slash == 0 ? "/" : envm_cstr(arena, envm_str_n(path.ptr, slash)),
+                               &fd, err));
+    return envm_fs_sync_fd(fd, path.ptr, err);
+}
+
+enum envm_code envm_fs_make_missing(struct envm_arena *arena, const char *path, mode_t mode,
+                                    bool sync, struct envm_str_list *ret_made,
+                                    struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+
+    *ret_made = missing_folders(arena, path);
+    if (ret_made->count == 0)
+        return ENVM_OK;
+    ENVM_TRY(envm_fs_make_root(path, mode, &fd, err));
+    for (size_t i = 0; sync && i < ret_made->count; i++)
+        ENVM_TRY(sync_above(arena, ret_made->items[i], err));
+    return ENVM_OK;
+}
+
+void envm_fs_remove_empty(const char *path)
+{
+    (void)rmdir(path);
+}
+
 enum envm_code envm_fs_open_user_file(const char *path, int *ret_fd, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
@@ -195,7 +247,7 @@ enum envm_code envm_fs_absolute(struct envm_arena *arena, const char *path, envm
 
 /* Follows the links at the last component by hand, since the last one may dangle: the file that a
  * link announces is then made where the link says. */
-static enum envm_code follow_links(struct envm_arena *arena, const char *path,
+enum envm_code envm_fs_user_target(struct envm_arena *arena, const char *path,
                                    const char **ret_path, struct envm_error *err)
 {
     char target[4096];
@@ -302,7 +354,7 @@ enum envm_code envm_fs_write_user_file(const char *path, envm_str content, struc
     const char *real = NULL;
     size_t slash;
 
-    ENVM_TRY(follow_links(&arena, path, &real, err));
+    ENVM_TRY(envm_fs_user_target(&arena, path, &real, err));
     exists = stat(real, &old) == 0;
     if (exists && S_ISDIR(old.st_mode))
         return envm_fs_fail_user(err, EISDIR, "writing", path);

@@ -105,13 +105,17 @@ enum envm_code envm_landlock_make(int abi, const struct envm_landlock_policy *po
     return ENVM_OK;
 }
 
-static uint64_t rights(enum envm_landlock_access access)
+/* Whoever may read everything may make devices too where it may change something: the kernel stops
+ * to look at the folders above where a rule allows all that is handled at all. */
+static uint64_t rights(const struct envm_landlock_policy *policy, enum envm_landlock_access access)
 {
     switch (access) {
     case ENVM_LANDLOCK_READ:
         return READING;
     case ENVM_LANDLOCK_CHANGE:
-        return READING | CHANGING;
+        return policy->reading ? READING | CHANGING : ~UINT64_C(0);
+    case ENVM_LANDLOCK_REMOVE_FOLDERS:
+        return FS_REMOVE_DIR;
     case ENVM_LANDLOCK_DEVICE:
         break;
     }
@@ -122,7 +126,7 @@ enum envm_code envm_landlock_allow(int ruleset, int abi, const struct envm_landl
                                    const char *path, enum envm_landlock_access access,
                                    struct envm_error *err)
 {
-    struct path_rule rule = {.allowed = rights(access) & handled_fs(abi, policy)};
+    struct path_rule rule = {.allowed = rights(policy, access) & handled_fs(abi, policy)};
     ENVM_CLEANUP(envm_fd) int fd = open(path, O_PATH | O_CLOEXEC);
     struct stat status;
 

@@ -26,8 +26,9 @@ enum envm_code envm_landlock_make(int abi, const struct envm_landlock_policy *po
 
 enum envm_landlock_access {
     ENVM_LANDLOCK_READ,   /* read and execute */
-    ENVM_LANDLOCK_CHANGE, /* everything but making devices and ioctl on them */
+    ENVM_LANDLOCK_CHANGE, /* all of it; where reading is ruled, no devices and no ioctl on them */
     ENVM_LANDLOCK_DEVICE, /* read and write what is there */
+    ENVM_LANDLOCK_REMOVE_FOLDERS, /* empty ones */
 };
 /* Allows it for a file, or a directory and all below, wherever its symlinks lead. `abi` and
  * `policy` are those of envm_landlock_make. ENVM_IO with cause ENOENT when nothing is there. */

@@ -5,9 +5,8 @@
  *     INJECT_ALLOC=N:REPORT     the N-th only
  *     INJECT_ALLOC=N+:REPORT    the N-th and all after it
  *
- * N = 0 only counts. REPORT is shared by all processes of the tree: a struct report, and in
- * REPORT.stack the calls that led to the allocation that failed first. What the loader allocates
- * before the program is there is not counted.
+ * N = 0 only counts. REPORT is shared by all processes of the tree: a struct report. What the
+ * loader allocates before the program is there is not counted.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,6 +25,7 @@ struct report {
     _Atomic uint64_t total;
     _Atomic uint64_t fired; /* how many have failed */
     _Atomic uint64_t process;
+    char stack[8192]; /* the calls that led to the first that failed, a line each */
 };
 
 static struct {
@@ -41,7 +41,6 @@ static struct {
     struct report *report; /* NULL: neither counts nor fails */
     uint64_t fail_at;
     bool for_good;
-    char stack_path[4096];
 } plan;
 
 /* What dlsym allocates while the real functions are not known. It is never given back. */
@@ -85,11 +84,14 @@ static void *early_alloc(size_t size)
 static void write_stack(void)
 {
     void *frames[32];
-    int fd = open(plan.stack_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    /* No file: envm may not write just anywhere. */
+    int fd = memfd_create("stack", MFD_CLOEXEC);
 
     if (fd < 0)
         return;
     backtrace_symbols_fd(frames, backtrace(frames, 32), fd);
+    if (pread(fd, plan.report->stack, sizeof(plan.report->stack) - 1, 0) < 0)
+        plan.report->stack[0] = '\0';
     close(fd);
 }
 
@@ -128,7 +130,6 @@ __attribute__((constructor)) static void read_plan(void)
     end += plan.for_good;
     if (*end++ != ':')
         return;
-    snprintf(plan.stack_path, sizeof(plan.stack_path), "%s.stack", end);
     fd = open(end, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, sizeof(struct report)) != 0)
         return;

@@ -126,20 +126,17 @@ class World:
         """The same with an allocation that fails (`plan` of inject_alloc.c); the report has how many
         allocations there were, how many failed, and the calls that led to the first."""
         report = self.path("allocations")
-        for path in (report, report + ".stack"):
-            if os.path.exists(path):
-                os.unlink(path)
+        if os.path.exists(report):
+            os.unlink(report)
         done = subprocess.run(
             [self.envm, *words], cwd=self.path("tmp"), check=False, timeout=120,
             env={**self.environment, "LD_PRELOAD": self.preload, "INJECT_ALLOC": f"{plan}:{report}"},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with open(report, "rb") as file:
             total, fired, _ = struct.unpack("=3Q", file.read(24))
-        stack = []
-        if os.path.exists(report + ".stack"):
-            with open(report + ".stack", encoding="utf-8", errors="replace") as file:
-                # module(function+offset), without the address, which differs from run to run
-                stack = [line.split("[")[0].rsplit("/", 1)[-1].strip() for line in file]
+            text = file.read().split(b"\0")[0].decode("utf-8", "replace")
+        # module(function+offset), without the address, which differs from run to run
+        stack = [line.split("[")[0].rsplit("/", 1)[-1].strip() for line in text.splitlines()]
         return done.returncode, done.stderr, {"total": total, "fired": fired, "stack": stack[2:]}
 
     def must(self, *words):
