@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
  * Collects the records of one subdir. Several threads may each fill a builder of their own; the
- * builders are then put together, laid out (repodata_layout.h) and written (repodata_write.h).
+ * builders are then put together, laid out (repodata_layout.h) and written (repodata_write.h). Of a
+ * record only the key stays in memory: the rest goes into the index file as it comes.
  */
 #ifndef ENVM_REPO_REPODATA_BUILD_H
 #define ENVM_REPO_REPODATA_BUILD_H
 
 #include "base/vec.h"
 #include "conda/archive_name.h"
-#include "repo/repodata_image.h"
+#include "repo/repodata_extents.h"
 #include "repo/repodata_intern.h"
+#include "repo/repodata_window.h"
 
 /* What the name of a package file says, as texts of a builder. Equal texts have equal references,
  * so equal stems are equal here. */
@@ -28,42 +30,17 @@ struct envm_image_span {
     size_t from, to;
 };
 
-#define ENVM_IMAGE_CHUNK 16384
-
-/* The keys by themselves: to lay out 650,000 records took three times as long when each was a line
- * of the cache away from the next. */
-struct envm_image_chunk {
-    struct envm_image_body bodies[ENVM_IMAGE_CHUNK];
-    struct envm_image_key keys[ENVM_IMAGE_CHUNK];
-};
-
 struct envm_image_builder {
     struct envm_intern texts;
-    struct envm_intern lists; /* strings of texts, each followed by a NUL */
-    ENVM_VEC(struct envm_intern)
-    more_lists; /* of builders that were put to this one: behind them */
-    /* Records are numbered over chunks of equal size; chunks of builders that were put together
-     * are not full, so not every number is a record. */
-    ENVM_VEC(struct envm_image_chunk *) chunks;
-    size_t record_end;                               /* one more than the last number */
+    struct envm_window window; /* of the file that the rest of each record is written to */
+    ENVM_VEC(struct envm_image_key) keys;            /* the records */
     ENVM_VEC(struct envm_image_irregular) irregular; /* by record */
-    struct envm_image_record last; /* the one added before: builds of a package are much alike */
-    bool overflowed;               /* more than 100 million records: sticky, checked once */
+    struct envm_image_body last; /* the one added before: builds of a package are much alike */
+    bool overflowed;             /* more than 100 million records: sticky, checked once */
 };
 
-static inline struct envm_image_key *
-envm_image_builder_key(const struct envm_image_builder *builder, size_t number)
-{
-    return &builder->chunks.items[number / ENVM_IMAGE_CHUNK]->keys[number % ENVM_IMAGE_CHUNK];
-}
-
-static inline struct envm_image_body *
-envm_image_builder_body(const struct envm_image_builder *builder, size_t number)
-{
-    return &builder->chunks.items[number / ENVM_IMAGE_CHUNK]->bodies[number % ENVM_IMAGE_CHUNK];
-}
-
-/* Zeroed is a valid empty builder. */
+/* The file, which is open, stays the caller's. */
+void envm_image_builder_init(struct envm_image_builder *builder, struct envm_image_file *file);
 void envm_image_builder_release(struct envm_image_builder *builder);
 ENVM_DEFINE_CLEANUP(envm_image_builder, struct envm_image_builder, envm_image_builder_release)
 
@@ -74,9 +51,11 @@ void envm_image_builder_expect(struct envm_image_builder *builder, size_t record
 void envm_image_builder_add(struct envm_image_builder *builder,
                             const struct envm_package_record *record, envm_str file_name,
                             const struct envm_archive_name *file, bool subdir_is_noarch);
+/* Writes what waits; once, behind the last record. */
+void envm_image_builder_flush(struct envm_image_builder *builder);
 
-/* Moves all records of `from` behind those of `builder`; `from` is empty then. Returns what is to
- * be added to the numbers that they had. */
+/* Moves all records of `from`, which is flushed, behind those of `builder`, which writes to the
+ * same file; `from` is empty then. Returns what is to be added to the numbers that they had. */
 size_t envm_image_builder_absorb(struct envm_image_builder *builder,
                                  struct envm_image_builder *from);
 

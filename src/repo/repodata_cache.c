@@ -99,75 +99,60 @@ enum envm_code envm_repodata_cache_scratch(const struct envm_repodata_cache *cac
     return envm_fs_unlink(cache->dirfd, path, err);
 }
 
-static enum envm_code map_written(int fd, struct envm_image *ret_image, struct envm_error *err)
+enum envm_code envm_repodata_target_map(const struct envm_repodata_target *target,
+                                        struct envm_image *ret_image, struct envm_error *err)
 {
     envm_str bytes;
 
-    ENVM_TRY(envm_fs_map(fd, "repodata index", &bytes, err));
+    ENVM_TRY(envm_fs_map(target->fd, "repodata index", &bytes, err));
     if (envm_image_open(ret_image, bytes))
         return ENVM_OK;
     envm_fs_unmap(bytes);
     return envm_fail(err, ENVM_INTERNAL, "the repodata index just written cannot be read");
 }
 
-static enum envm_code
-write_and_rename(const struct envm_repodata_cache *cache, struct envm_relpath temporary, int fd,
-                 struct envm_image_builder *builder, const struct envm_image_layout *layout,
-                 const struct envm_image_origin *origin, const struct envm_repodata_state *state,
-                 struct envm_error *err)
+enum envm_code envm_repodata_cache_begin(const struct envm_repodata_cache *cache,
+                                         struct envm_arena *arena,
+                                         struct envm_repodata_target *ret_target,
+                                         struct envm_error *err)
 {
-    ENVM_TRY(envm_image_write(builder, layout, origin, fd, err));
-    ENVM_TRY(envm_fs_rename(cache->dirfd, temporary, cache->dirfd, cache->index, err));
+    struct envm_repodata_target target = {.fd = -1, .on_disk = true};
+
+    ENVM_TRY(envm_fs_temp_file(cache->dirfd, ENVM_REPODATA_TEMP_PREFIX, arena, &target.temporary,
+                               &target.fd, err));
+    *ret_target = target;
+    return ENVM_OK;
+}
+
+enum envm_code envm_repodata_target_in_memory(struct envm_repodata_target *ret_target,
+                                              struct envm_error *err)
+{
+    struct envm_repodata_target target = {.fd = -1};
+
+    ENVM_TRY(memory_file(&target.fd, err));
+    *ret_target = target;
+    return ENVM_OK;
+}
+
+enum envm_code envm_repodata_cache_commit(const struct envm_repodata_cache *cache,
+                                          struct envm_repodata_target *target,
+                                          struct envm_repodata_state *state, struct envm_error *err)
+{
+    state->boot_id = cache->boot_id;
+    ENVM_TRY(envm_fs_rename(cache->dirfd, target->temporary, cache->dirfd, cache->index, err));
+    target->on_disk = false;
     return envm_repodata_state_save(cache->dirfd, cache->state, state, err);
 }
 
-/* On success *ret_fd is the index file. */
-static enum envm_code store_on_disk(const struct envm_repodata_cache *cache,
-                                    struct envm_arena *arena, struct envm_image_builder *builder,
-                                    const struct envm_image_layout *layout,
-                                    const struct envm_image_origin *origin,
-                                    const struct envm_repodata_state *state, int *ret_fd,
-                                    struct envm_error *err)
+void envm_repodata_target_end(const struct envm_repodata_cache *cache,
+                              struct envm_repodata_target *target)
 {
-    ENVM_CLEANUP(envm_fd) int fd = -1;
-    struct envm_relpath path;
-    enum envm_code code;
+    bool on_disk = target->on_disk;
 
-    ENVM_TRY(envm_fs_temp_file(cache->dirfd, ENVM_REPODATA_TEMP_PREFIX, arena, &path, &fd, err));
-    code = write_and_rename(cache, path, fd, builder, layout, origin, state, err);
-    if (code == ENVM_OK)
-        *ret_fd = ENVM_TAKE(fd, -1);
-    else if (envm_fs_unlink(cache->dirfd, path, NULL) != ENVM_OK)
-        return code; /* it was renamed already: a whole index without its state is no cache */
-    return code;
-}
-
-enum envm_code envm_repodata_cache_store(
-    const struct envm_repodata_cache *cache, struct envm_arena *arena,
-    struct envm_image_builder *builder, const struct envm_image_layout *layout,
-    const struct envm_image_origin *origin, struct envm_repodata_state *state,
-    const struct envm_sink *sink, struct envm_image *ret_image, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_error) struct envm_error trouble = {0};
-    ENVM_CLEANUP(envm_fd) int fd = -1;
-
-    state->boot_id = cache->boot_id;
-    if (cache->dirfd >= 0) {
-        enum envm_code code =
-            store_on_disk(cache, arena, builder, layout, origin, state, &fd, &trouble);
-        if (code == ENVM_OK)
-            return map_written(fd, ret_image, err);
-        if (code != ENVM_IO) {
-            if (err)
-                envm_error_move(err, &trouble);
-            return code;
-        }
-        envm_sink_warn(sink, "the index of %.*s cannot be cached: %s", ENVM_STR_ARGS(state->url),
-                       trouble.text);
-    }
-    ENVM_TRY(memory_file(&fd, err));
-    ENVM_TRY(envm_image_write(builder, layout, origin, fd, err));
-    return map_written(fd, ret_image, err);
+    envm_close_fd(&target->fd);
+    target->on_disk = false;
+    if (on_disk && envm_fs_unlink(cache->dirfd, target->temporary, NULL) != ENVM_OK)
+        return; /* it is swept away later */
 }
 
 void envm_repodata_cache_store_missing(const struct envm_repodata_cache *cache,

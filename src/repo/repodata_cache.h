@@ -34,13 +34,34 @@ bool envm_repodata_cache_open(const struct envm_repodata_cache *cache, struct en
                               envm_str url, struct envm_repodata_state *ret_state,
                               struct envm_image *ret_image);
 
-/* Writes index and state and maps the index. Without a cache, or when it cannot be written (a
- * warning then), the index is in memory. */
-enum envm_code envm_repodata_cache_store(
-    const struct envm_repodata_cache *cache, struct envm_arena *arena,
-    struct envm_image_builder *builder, const struct envm_image_layout *layout,
-    const struct envm_image_origin *origin, struct envm_repodata_state *state,
-    const struct envm_sink *sink, struct envm_image *ret_image, struct envm_error *err);
+/* An index file in the making. */
+struct envm_repodata_target {
+    int fd;
+    bool on_disk; /* below the next name, to be removed */
+    struct envm_relpath temporary;
+};
+#define ENVM_REPODATA_NO_TARGET ((struct envm_repodata_target){.fd = -1})
+
+/* A new one in the cache. ENVM_IO. */
+enum envm_code envm_repodata_cache_begin(const struct envm_repodata_cache *cache,
+                                         struct envm_arena *arena,
+                                         struct envm_repodata_target *ret_target,
+                                         struct envm_error *err);
+/* A new one in memory. ENVM_IO. */
+enum envm_code envm_repodata_target_in_memory(struct envm_repodata_target *ret_target,
+                                              struct envm_error *err);
+/* Makes a complete one (that is on disk) the index of the cache, with the state beside it, whose
+ * boot_id is set. ENVM_IO. */
+enum envm_code envm_repodata_cache_commit(const struct envm_repodata_cache *cache,
+                                          struct envm_repodata_target *target,
+                                          struct envm_repodata_state *state,
+                                          struct envm_error *err);
+/* Maps a complete one. */
+enum envm_code envm_repodata_target_map(const struct envm_repodata_target *target,
+                                        struct envm_image *ret_image, struct envm_error *err);
+/* Closes it, and removes it when it was not made the index. */
+void envm_repodata_target_end(const struct envm_repodata_cache *cache,
+                              struct envm_repodata_target *target);
 /* Keeps a state without an index (a missing subdir); failing to is no error. */
 void envm_repodata_cache_store_missing(const struct envm_repodata_cache *cache,
                                        const struct envm_repodata_state *state);

@@ -30,16 +30,24 @@ static envm_str file_url(struct envm_repodata_fetch *fetch, envm_str name)
 
 /* --- from bytes to index -------------------------------------------------------------------- */
 
-static enum envm_code index_file(struct envm_repodata_fetch *fetch,
+/* The file's records into the target, and what is to be remembered of it. *ret_unwritable when it
+ * failed because the target cannot be written. */
+static enum envm_code index_into(struct envm_repodata_fetch *fetch,
                                  const struct envm_repodata_file *file,
-                                 struct envm_repodata_state *state, struct envm_error *err)
+                                 const struct envm_repodata_target *target,
+                                 struct envm_repodata_state *state, bool *ret_unwritable,
+                                 struct envm_error *err)
 {
+    ENVM_CLEANUP(envm_image_file) struct envm_image_file image;
     ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
     struct envm_repodata_source source = {
         .subdir = fetch->subdir, .url = file_url(fetch, state->file), .sink = fetch->sink};
-    struct envm_image_origin origin = {.subdir = fetch->subdir, .source_sha256 = &state->sha256};
-    enum envm_code code = envm_repodata_index(file, &source, fetch->arena, &content, err);
+    struct envm_image_origin origin = {.subdir = fetch->subdir, .source_sha256 = &content.sha256};
+    enum envm_code code;
 
+    envm_image_file_open(&image, target->fd);
+    code = envm_repodata_index(file, &source, fetch->arena, &image, &content, err);
+    *ret_unwritable = image.code != ENVM_OK;
     if (code != ENVM_OK)
         return envm_error_where(err, code, "%.*s", ENVM_STR_ARGS(source.url));
     state->sha256 = content.sha256;
@@ -48,9 +56,74 @@ static enum envm_code index_file(struct envm_repodata_fetch *fetch,
     state->checked_at = envm_clock_now();
     origin.package_base = content.summary.package_base;
     origin.skipped = content.summary.skipped;
-    ENVM_TRY(envm_repodata_cache_store(&fetch->cache, fetch->arena, &content.builder,
-                                       &content.layout, &origin, state, fetch->sink, &fetch->image,
-                                       err));
+    code = envm_image_write(&content.builder, &content.layout, &origin, err);
+    *ret_unwritable = code == ENVM_IO;
+    return code;
+}
+
+static void warn_about_cache(const struct envm_repodata_fetch *fetch, const char *why)
+{
+    envm_sink_warn(fetch->sink, "the index of %.*s cannot be cached: %s", ENVM_STR_ARGS(fetch->url),
+                   why);
+}
+
+/* Into the cache. *ret_done is false when it cannot be written: there is a warning then. */
+static enum envm_code index_on_disk(struct envm_repodata_fetch *fetch,
+                                    const struct envm_repodata_file *file,
+                                    struct envm_repodata_target *target,
+                                    struct envm_repodata_state *state, bool *ret_done,
+                                    struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error trouble = {0};
+    bool unwritable = true;
+    enum envm_code code = envm_repodata_cache_begin(&fetch->cache, fetch->arena, target, &trouble);
+
+    if (code == ENVM_OK)
+        code = index_into(fetch, file, target, state, &unwritable, &trouble);
+    if (code != ENVM_OK && !unwritable) {
+        if (err)
+            envm_error_move(err, &trouble);
+        return code;
+    }
+    *ret_done = code == ENVM_OK;
+    if (code == ENVM_OK)
+        code = envm_repodata_cache_commit(&fetch->cache, target, state, &trouble);
+    if (code != ENVM_OK)
+        warn_about_cache(fetch, trouble.text);
+    return ENVM_OK;
+}
+
+static enum envm_code index_in_memory(struct envm_repodata_fetch *fetch,
+                                      const struct envm_repodata_file *file,
+                                      struct envm_repodata_target *target,
+                                      struct envm_repodata_state *state, struct envm_error *err)
+{
+    bool ignored;
+
+    if (lseek(file->fd, 0, SEEK_SET) != 0)
+        return envm_fail(err, ENVM_IO, "reading '%s' again: cannot seek", file->name);
+    envm_repodata_target_end(&fetch->cache, target);
+    ENVM_TRY(envm_repodata_target_in_memory(target, err));
+    return index_into(fetch, file, target, state, &ignored, err);
+}
+
+static enum envm_code index_file(struct envm_repodata_fetch *fetch,
+                                 const struct envm_repodata_file *file,
+                                 struct envm_repodata_state *state, struct envm_error *err)
+{
+    struct envm_repodata_target target = ENVM_REPODATA_NO_TARGET;
+    enum envm_code code = ENVM_OK;
+    bool done = false;
+
+    if (fetch->cache.dirfd >= 0)
+        code = index_on_disk(fetch, file, &target, state, &done, err);
+    if (code == ENVM_OK && !done)
+        code = index_in_memory(fetch, file, &target, state, err);
+    if (code == ENVM_OK)
+        code = envm_repodata_target_map(&target, &fetch->image, err);
+    envm_repodata_target_end(&fetch->cache, &target);
+    if (code != ENVM_OK)
+        return code;
     fetch->state = *state;
     fetch->from_cache = false;
     return ENVM_OK;

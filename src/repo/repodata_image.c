@@ -68,13 +68,43 @@ static uint64_t hash_section(uint64_t hash, envm_str bytes)
     return hash;
 }
 
+uint64_t envm_image_hash_extent(envm_str bytes)
+{
+    return envm_str_hash(bytes, 0);
+}
+
+/* The bytes of an extent; false when there is none of that number. */
+static bool extent_at(const struct envm_image *image, size_t number, envm_str *ret_bytes,
+                      uint64_t *ret_hash)
+{
+    envm_str extents = section(image, ENVM_IMAGE_EXTENTS);
+    struct envm_image_extent extent;
+
+    if (number >= extents.len / sizeof(extent))
+        return false;
+    memcpy(&extent, extents.ptr + number * sizeof(extent), sizeof(extent));
+    if (extent.offset > image->bytes.len || extent.size > image->bytes.len - extent.offset)
+        return false;
+    *ret_bytes = envm_str_n(image->bytes.ptr + extent.offset, extent.size);
+    *ret_hash = extent.hash;
+    return true;
+}
+
 bool envm_image_data_is_intact(const struct envm_image *image)
 {
-    uint64_t hash = 0;
+    size_t extents = section(image, ENVM_IMAGE_EXTENTS).len / sizeof(struct envm_image_extent);
+    uint64_t hash = 0, extent_hash;
+    envm_str bytes;
 
     for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++)
         hash = hash_section(hash, section(image, (enum envm_image_section)i));
-    return hash == image->header.data_hash;
+    if (hash != image->header.data_hash)
+        return false;
+    for (size_t i = 0; i < extents; i++)
+        if (!extent_at(image, i, &bytes, &extent_hash) ||
+            envm_image_hash_extent(bytes) != extent_hash)
+            return false;
+    return true;
 }
 
 static bool is_clear(envm_str bytes, uint64_t from, uint64_t to)
@@ -87,8 +117,15 @@ static bool is_clear(envm_str bytes, uint64_t from, uint64_t to)
 
 bool envm_image_is_whole(const struct envm_image *image)
 {
+    envm_str extents = section(image, ENVM_IMAGE_EXTENTS);
     uint64_t end = sizeof(image->header);
+    struct envm_image_extent extent;
 
+    /* They follow each other, in whatever order. */
+    for (; extents.len >= sizeof(extent); extents = envm_str_skip(extents, sizeof(extent))) {
+        memcpy(&extent, extents.ptr, sizeof(extent));
+        end += extent.size;
+    }
     for (int i = 0; i < ENVM_IMAGE_SECTION_COUNT; i++) {
         if (!is_clear(image->bytes, end, image->header.sections[i].offset))
             return false;
@@ -97,26 +134,26 @@ bool envm_image_is_whole(const struct envm_image *image)
     return is_clear(image->bytes, end, image->bytes.len) && envm_image_data_is_intact(image);
 }
 
-/* A length and as many bytes, in the texts or in the lists. */
-static bool blob(envm_str from, uint32_t reference, size_t most, envm_str *ret_bytes)
+/* A length and as many bytes. */
+static bool blob(envm_str from, size_t offset, size_t most, envm_str *ret_bytes)
 {
     uint32_t len;
 
-    if (reference == 0) {
-        *ret_bytes = ENVM_STR("");
-        return true;
-    }
-    if (from.len < sizeof(len) || reference > from.len - sizeof(len))
+    if (from.len < sizeof(len) || offset > from.len - sizeof(len))
         return false;
-    memcpy(&len, from.ptr + reference, sizeof(len));
-    if (len > most || len > from.len - reference - sizeof(len))
+    memcpy(&len, from.ptr + offset, sizeof(len));
+    if (len > most || len > from.len - offset - sizeof(len))
         return false;
-    *ret_bytes = envm_str_n(from.ptr + reference + sizeof(len), len);
+    *ret_bytes = envm_str_n(from.ptr + offset + sizeof(len), len);
     return true;
 }
 
 bool envm_image_text(const struct envm_image *image, uint32_t reference, envm_str *ret_text)
 {
+    if (reference == 0) {
+        *ret_text = ENVM_STR("");
+        return true;
+    }
     return blob(section(image, ENVM_IMAGE_TEXTS), reference, ENVM_IMAGE_TEXT_MAX, ret_text);
 }
 
@@ -132,15 +169,19 @@ static size_t count_texts(envm_str bytes)
 bool envm_image_list(const struct envm_image *image, uint32_t reference, struct envm_arena *arena,
                      struct envm_str_list *ret_list)
 {
-    envm_str *items = NULL;
+    envm_str *items;
     size_t count;
     envm_str bytes;
+    uint64_t hash;
 
-    if (!blob(section(image, ENVM_IMAGE_LISTS), reference, ENVM_IMAGE_LIST_MAX, &bytes))
+    *ret_list = (struct envm_str_list){0};
+    if (reference == 0)
+        return true;
+    if (!extent_at(image, envm_image_extent_of(reference), &bytes, &hash) ||
+        !blob(bytes, envm_image_offset_of(reference), ENVM_IMAGE_LIST_MAX, &bytes))
         return false;
     count = count_texts(bytes);
-    if (count > 0)
-        items = envm_arena_new_array(arena, envm_str, count);
+    items = envm_arena_new_array(arena, envm_str, count);
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(bytes.ptr);
 
@@ -195,9 +236,18 @@ bool envm_image_record_at(const struct envm_image *image, uint64_t n,
                           struct envm_image_record *ret_record)
 {
     envm_str records = section(image, ENVM_IMAGE_RECORDS);
+    struct envm_image_key *key = &ret_record->key;
+    size_t offset;
+    envm_str bodies;
+    uint64_t hash;
 
-    if (n >= records.len / sizeof(*ret_record))
+    if (n >= records.len / sizeof(*key))
         return false;
-    memcpy(ret_record, records.ptr + n * sizeof(*ret_record), sizeof(*ret_record));
+    memcpy(key, records.ptr + n * sizeof(*key), sizeof(*key));
+    offset = envm_image_offset_of(key->body);
+    if (!extent_at(image, envm_image_extent_of(key->body), &bodies, &hash) ||
+        bodies.len < sizeof(ret_record->body) || offset > bodies.len - sizeof(ret_record->body))
+        return false;
+    memcpy(&ret_record->body, bodies.ptr + offset, sizeof(ret_record->body));
     return true;
 }

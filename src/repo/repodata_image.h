@@ -15,16 +15,16 @@
 #include "base/str.h"
 
 #define ENVM_IMAGE_MAGIC "envmRIX\n"
-#define ENVM_IMAGE_VERSION 4u /* raise it with every change of layout or of what is stored */
+#define ENVM_IMAGE_VERSION 5u /* raise it with every change of layout or of what is stored */
 #define ENVM_IMAGE_TEXT_MAX ((size_t)1 << 20) /* longest text; a longer one makes the file bad */
 #define ENVM_IMAGE_LIST_MAX ((size_t)1 << 24) /* the same, of the texts of a list together */
 #define ENVM_IMAGE_BYTE_ORDER 0x01020304u
 
 enum envm_image_section {
     ENVM_IMAGE_NAMES,   /* struct envm_image_name, sorted bytewise by text */
-    ENVM_IMAGE_RECORDS, /* struct envm_image_record, grouped by name */
+    ENVM_IMAGE_RECORDS, /* struct envm_image_key, grouped by name */
+    ENVM_IMAGE_EXTENTS, /* struct envm_image_extent, by number */
     ENVM_IMAGE_TEXTS,   /* 32-bit length, bytes; a text is named by its offset, 0 is "" */
-    ENVM_IMAGE_LISTS,   /* the same, the bytes being texts that each end with a NUL */
     ENVM_IMAGE_SECTION_COUNT,
 };
 
@@ -45,6 +45,34 @@ struct envm_image_header {
     uint64_t data_hash;   /* of the sections, see envm_image_data_is_intact */
     uint8_t checksum[32]; /* sha256 of this header with these bytes zero */
 };
+
+/* A piece of the file, outside of the sections. What is in one is named by a 32-bit reference: the
+ * number of the extent above, the offset in it below. It holds either bodies of records or lists of
+ * texts: 32-bit length, texts that each end with a NUL; reference 0 is the empty list. */
+struct envm_image_extent {
+    uint64_t offset, size;
+    uint64_t hash; /* of its bytes, see envm_image_hash_extent */
+};
+#define ENVM_IMAGE_OFFSET_BITS 20
+#define ENVM_IMAGE_EXTENT                                                                          \
+    ((size_t)1 << ENVM_IMAGE_OFFSET_BITS) /* most bytes, for more than one                         \
+                                           */
+#define ENVM_IMAGE_EXTENTS_MAX (1u << (32 - ENVM_IMAGE_OFFSET_BITS))
+
+static inline uint32_t envm_image_reference(uint32_t extent, size_t offset)
+{
+    return extent << ENVM_IMAGE_OFFSET_BITS | (uint32_t)offset;
+}
+
+static inline uint32_t envm_image_extent_of(uint32_t reference)
+{
+    return reference >> ENVM_IMAGE_OFFSET_BITS;
+}
+
+static inline size_t envm_image_offset_of(uint32_t reference)
+{
+    return reference & (ENVM_IMAGE_EXTENT - 1);
+}
 
 struct envm_image_name {
     uint32_t name;
@@ -67,20 +95,19 @@ enum envm_image_flag {
     ENVM_IMAGE_IRREGULAR = 512,     /* its file name is not name-version-build and the extension */
 };
 
-/* What a layout looks at. */
+/* What a layout looks at, and where the rest is. */
 struct envm_image_key {
     uint32_t name, version, build; /* texts */
     uint32_t flags;                /* enum envm_image_flag */
+    uint32_t body;                 /* in an extent */
 };
 
 struct envm_image_body {
     uint8_t sha256[32];
     uint8_t md5[16];
     uint64_t build_number, size, timestamp;
-    uint32_t file_name;                           /* text; 0 for one that is regular */
     uint32_t depends, constrains, track_features; /* lists */
-    uint32_t features, license, license_family;
-    uint32_t more; /* list of what few records have, see envm_image_more */
+    uint32_t more; /* list of what not every record has, see envm_image_more */
 };
 
 struct envm_image_record {
@@ -91,6 +118,10 @@ struct envm_image_record {
 /* What a text of `more` is about: its first byte. A group of optional dependencies comes before
  * its dependencies. */
 enum envm_image_more {
+    ENVM_IMAGE_MORE_LICENSE = 'l',
+    ENVM_IMAGE_MORE_FAMILY = 'y', /* of the license */
+    ENVM_IMAGE_MORE_FEATURES = 'e',
+    ENVM_IMAGE_MORE_FILE_NAME = 'n', /* of one that is irregular */
     ENVM_IMAGE_MORE_SITE_PACKAGES = 'p',
     ENVM_IMAGE_MORE_INDEXED = 't', /* milliseconds, decimal */
     ENVM_IMAGE_MORE_FLAG = 'f',
@@ -110,12 +141,14 @@ bool envm_image_open(struct envm_image *image, envm_str bytes);
  * may have been half written at a power cut, see repodata_cache.c. */
 bool envm_image_data_is_intact(const struct envm_image *image);
 
-/* The same, and what lies between the sections, which nobody reads, is zeros as it was written. */
+/* The same, and what lies between extents and sections, which nobody reads, is zeros as it was
+ * written. */
 bool envm_image_is_whole(const struct envm_image *image);
-/* data_hash goes over the sections in order, each in chunks of this size but for its last; each
- * chunk's hash is the seed of the next. */
+/* data_hash, which vouches for the extents' hashes, too, goes over the sections in order, each in
+ * chunks of this size but for its last; each chunk's hash is the seed of the next. */
 #define ENVM_IMAGE_HASH_CHUNK ((size_t)256 * 1024)
 uint64_t envm_image_hash_chunk(uint64_t hash, envm_str chunk);
+uint64_t envm_image_hash_extent(envm_str bytes);
 
 /* The checksum for a header whose other fields are filled in. */
 void envm_image_seal(struct envm_image_header *header);

@@ -39,6 +39,7 @@ struct parser {
 
 struct team {
     const struct envm_repodata_source *source;
+    struct envm_image_file *image;
     struct parser parsers[PARSERS_MAX];
     size_t parser_count, records_expected;
 
@@ -111,6 +112,7 @@ static enum envm_code parse_blocks(void *argument, struct envm_error *err)
             stop(team);
         ENVM_TRY(take_turn(team, parser, err));
     }
+    envm_image_builder_flush(&parser->builder);
     return ENVM_OK;
 }
 
@@ -127,6 +129,7 @@ static void open_team(struct team *team, const struct envm_repodata_file *file)
     for (size_t i = 0; i < team->parser_count; i++) {
         team->parsers[i].team = team;
         team->parsers[i].number = i;
+        envm_image_builder_init(&team->parsers[i].builder, team->image);
         team->parsers[i].block = envm_buf_limit(ENVM_REPODATA_PLAIN_MAX);
     }
 }
@@ -194,7 +197,7 @@ static bool parts_fit(struct team *team)
     for (size_t i = 0; i < team->parts.count; i++)
         parts[i] = &team->parts.items[i]->part;
     for (size_t i = 0; i < team->parser_count; i++)
-        if (team->parsers[i].builder.texts.overflowed || team->parsers[i].builder.lists.overflowed)
+        if (team->parsers[i].builder.texts.overflowed || team->parsers[i].builder.window.overflowed)
             return false;
     return envm_repodata_fit(parts, team->parts.count);
 }
@@ -213,19 +216,20 @@ static enum envm_code read_in_parts(struct team *team, bool *ret_fits, struct en
 }
 
 static enum envm_code parse_text(envm_str text, const struct envm_repodata_source *source,
-                                 struct envm_arena *arena,
+                                 struct envm_arena *arena, struct envm_image_file *image,
                                  struct envm_repodata_content *ret_content, struct envm_error *err)
 {
+    envm_image_builder_init(&ret_content->builder, image);
     ret_content->sha256 = envm_sha256_of(text);
     ret_content->size = text.len;
     return envm_repodata_parse(text, source, arena, &ret_content->builder, &ret_content->layout,
                                &ret_content->summary, err);
 }
 
-/* One text, one thread: for what is small, and for what is wrong or odd. */
+/* One text, one thread: for what is wrong or odd. */
 static enum envm_code read_at_once(const struct envm_repodata_file *file,
                                    const struct envm_repodata_source *source,
-                                   struct envm_arena *arena,
+                                   struct envm_arena *arena, struct envm_image_file *image,
                                    struct envm_repodata_content *ret_content,
                                    struct envm_error *err)
 {
@@ -234,19 +238,20 @@ static enum envm_code read_at_once(const struct envm_repodata_file *file,
 
     envm_repodata_stream_open(&stream, file->fd, file->name, file->is_zstd, BLOCK_SIZE);
     stream.whole = true;
+    ENVM_TRY(envm_image_file_restart(image, err));
     if (lseek(file->fd, 0, SEEK_SET) != 0)
         return envm_fail(err, ENVM_IO, "reading '%s' again: cannot seek", file->name);
     ENVM_TRY(envm_repodata_stream_next(&stream, &text, err));
-    return parse_text(envm_buf_str(&text), source, arena, ret_content, err);
+    return parse_text(envm_buf_str(&text), source, arena, image, ret_content, err);
 }
 
 enum envm_code envm_repodata_index(const struct envm_repodata_file *file,
                                    const struct envm_repodata_source *source,
-                                   struct envm_arena *arena,
+                                   struct envm_arena *arena, struct envm_image_file *image,
                                    struct envm_repodata_content *ret_content,
                                    struct envm_error *err)
 {
-    ENVM_CLEANUP(team) struct team team = {.source = source};
+    ENVM_CLEANUP(team) struct team team = {.source = source, .image = image};
     uint64_t plain_size = file->is_zstd ? file->size * USUAL_RATIO : file->size;
     struct parser *first = &team.parsers[0];
     bool fits = false;
@@ -254,13 +259,14 @@ enum envm_code envm_repodata_index(const struct envm_repodata_file *file,
     open_team(&team, file);
     ENVM_TRY(envm_repodata_stream_next(&team.stream, &first->block, err));
     if (team.stream.ended)
-        return parse_text(envm_buf_str(&first->block), source, arena, ret_content, err);
+        return parse_text(envm_buf_str(&first->block), source, arena, image, ret_content, err);
     add_part(&team, first);
     team.records_expected = (size_t)(plain_size / RECORD_SIZE_USUAL);
     ENVM_TRY(read_in_parts(&team, &fits, err));
     free_blocks(&team);
     if (!fits)
-        return read_at_once(file, source, arena, ret_content, err);
+        return read_at_once(file, source, arena, image, ret_content, err);
+    ENVM_TRY(envm_image_file_check(image, err));
     ret_content->sha256 = envm_repodata_stream_digest(&team.stream);
     ret_content->size = team.stream.size;
     return join_parts(&team, arena, ret_content, err);

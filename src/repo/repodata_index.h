@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From an open repodata file to records that are laid out: read in blocks, parsed by several
- * threads. Only the records are ever in memory, not the text.
+ * From an open repodata file to an index file that is nearly complete: read in blocks, parsed by
+ * several threads. Neither the text nor the records are ever in memory as a whole.
  */
 #ifndef ENVM_REPO_REPODATA_INDEX_H
 #define ENVM_REPO_REPODATA_INDEX_H
@@ -27,11 +27,12 @@ void envm_repodata_content_release(struct envm_repodata_content *content);
 ENVM_DEFINE_CLEANUP(envm_repodata_content, struct envm_repodata_content,
                     envm_repodata_content_release)
 
-/* Reads the file from its start. Errors as envm_repodata_parse, those of reading, and
- * ENVM_MALFORMED for bad zstd data. */
+/* Reads the file from its start, into an index file that is open and empty, for envm_image_write to
+ * complete. Errors as envm_repodata_parse, those of reading and writing, and ENVM_MALFORMED for bad
+ * zstd data. */
 enum envm_code envm_repodata_index(const struct envm_repodata_file *file,
                                    const struct envm_repodata_source *source,
-                                   struct envm_arena *arena,
+                                   struct envm_arena *arena, struct envm_image_file *image,
                                    struct envm_repodata_content *ret_content,
                                    struct envm_error *err);
 

@@ -55,30 +55,21 @@ static void grow_bytes(struct envm_intern *table, size_t needed)
     table->room = room;
 }
 
-char *envm_intern_begin(struct envm_intern *table, size_t len)
+static uint32_t store(struct envm_intern *table, envm_str s)
 {
-    size_t needed = sizeof(uint32_t) + len;
-
-    if (!table->bytes)
-        start(table, FIRST_CAPACITY, FIRST_CAPACITY * ROOM_PER_SLOT);
-    if (len > ENVM_INTERN_MAX || table->len + needed > UINT32_MAX) {
-        table->overflowed = true;
-        return NULL;
-    }
-    if (table->len + needed > table->room)
-        grow_bytes(table, table->len + needed);
-    return table->bytes + table->len + sizeof(uint32_t);
-}
-
-/* Keeps what envm_intern_begin has made room for. */
-static uint32_t keep(struct envm_intern *table, size_t len)
-{
-    uint32_t len_32 = (uint32_t)len;
+    size_t needed = sizeof(uint32_t) + s.len;
+    uint32_t len = (uint32_t)s.len;
     size_t at = table->len;
 
-    memcpy(table->bytes + at, &len_32, sizeof(len_32));
-    table->len += sizeof(len_32) + len;
-    table->count++;
+    if (s.len > ENVM_INTERN_MAX || at + needed > UINT32_MAX) {
+        table->overflowed = true;
+        return 0;
+    }
+    if (at + needed > table->room)
+        grow_bytes(table, at + needed);
+    memcpy(table->bytes + at, &len, sizeof(len));
+    memcpy(table->bytes + at + sizeof(len), s.ptr, s.len);
+    table->len += needed;
     return (uint32_t)at;
 }
 
@@ -135,35 +126,18 @@ uint32_t envm_intern_hash(struct envm_intern *table, envm_str s)
     return hash;
 }
 
-/* The slot of s, which may be free. */
-static struct envm_intern_slot *slot_of(struct envm_intern *table, envm_str s, uint32_t hash)
-{
-    if (table->count * 2 >= table->capacity)
-        grow_slots(table);
-    return probe(table, s, hash);
-}
-
-uint32_t envm_intern_end(struct envm_intern *table, size_t len, uint32_t hash)
-{
-    envm_str s = envm_str_n(table->bytes + table->len + sizeof(uint32_t), len);
-    struct envm_intern_slot *slot = slot_of(table, s, hash);
-
-    if (!slot->reference)
-        *slot = (struct envm_intern_slot){keep(table, len), hash};
-    return slot->reference;
-}
-
 uint32_t envm_intern_add_hashed(struct envm_intern *table, envm_str s, uint32_t hash)
 {
     struct envm_intern_slot *slot;
-    char *room;
 
     if (s.len == 0)
         return 0;
-    slot = slot_of(table, s, hash);
-    if (!slot->reference && (room = envm_intern_begin(table, s.len))) {
-        memcpy(room, s.ptr, s.len);
-        *slot = (struct envm_intern_slot){keep(table, s.len), hash};
+    if (table->count * 2 >= table->capacity)
+        grow_slots(table);
+    slot = probe(table, s, hash);
+    if (!slot->reference) {
+        *slot = (struct envm_intern_slot){store(table, s), hash};
+        table->count += slot->reference != 0;
     }
     return slot->reference;
 }

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-#define ENVM_INTERN_MAX ((size_t)1 << 24)
+#define ENVM_INTERN_MAX ((size_t)1 << 20)
 
 struct envm_intern_slot {
     uint32_t reference; /* 0: free */
@@ -42,11 +42,6 @@ uint32_t envm_intern_add(struct envm_intern *table, envm_str s);
  * the table into the cache. */
 uint32_t envm_intern_hash(struct envm_intern *table, envm_str s);
 uint32_t envm_intern_add_hashed(struct envm_intern *table, envm_str s, uint32_t hash);
-/* The same for a string that the caller puts together in place: room for len bytes, or NULL when
- * that is too long (`overflowed` is set then); and, when they are written and hashed, their offset.
- */
-char *envm_intern_begin(struct envm_intern *table, size_t len);
-uint32_t envm_intern_end(struct envm_intern *table, size_t len, uint32_t hash);
 /* The same without adding: 0 when it is not there. */
 uint32_t envm_intern_find(const struct envm_intern *table, envm_str s);
 /* Walks in the order of adding, the empty string aside: start with *reference = 0; false at the

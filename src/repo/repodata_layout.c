@@ -74,14 +74,14 @@ static void number_names(struct laying *laying)
     envm_vec_push(&laying->names, 0);
     for (size_t s = 0; s < laying->span_count; s++)
         for (size_t i = laying->spans[s].from; i < laying->spans[s].to; i++)
-            number_name(laying, envm_image_builder_key(builder, i)->name);
+            number_name(laying, builder->keys.items[i].name);
     for (size_t i = 0; i < builder->irregular.count; i++)
         number_name(laying, builder->irregular.items[i].stem.name);
 }
 
 static uint32_t group_of(const struct laying *laying, uint32_t record, bool by_file)
 {
-    const struct envm_image_key *entry = envm_image_builder_key(laying->builder, record);
+    const struct envm_image_key *entry = &laying->builder->keys.items[record];
     uint32_t name = by_file && entry->flags & ENVM_IMAGE_IRREGULAR
                         ? envm_image_builder_stem(laying->builder, record).name
                         : entry->name;
@@ -164,7 +164,7 @@ static void drop_duplicate(struct laying *laying, uint32_t record)
     struct envm_image_layout *layout = laying->layout;
     size_t place = place_in_file(laying, record);
 
-    envm_image_builder_key(laying->builder, record)->flags |= ENVM_IMAGE_DROPPED;
+    laying->builder->keys.items[record].flags |= ENVM_IMAGE_DROPPED;
     if (layout->duplicates++ == 0 || place < layout->first_place) {
         layout->first_place = place;
         layout->first_duplicate = record;
@@ -182,7 +182,7 @@ static void drop_removed(struct laying *laying, uint32_t name)
             return;
         slot = file_slot(laying, file->stem, file->kind == ENVM_KIND_TAR_BZ2);
         if (*slot)
-            envm_image_builder_key(laying->builder, *slot - 1)->flags |= ENVM_IMAGE_DROPPED;
+            laying->builder->keys.items[*slot - 1].flags |= ENVM_IMAGE_DROPPED;
         *slot = 0;
     }
 }
@@ -194,8 +194,7 @@ static void mark_twins(struct laying *laying)
     for (size_t i = 0; i < laying->slot_capacity; i++) {
         const uint32_t *files = laying->slots[i].files;
         if (files[ENVM_KIND_CONDA] && files[ENVM_KIND_TAR_BZ2])
-            envm_image_builder_key(laying->builder, files[ENVM_KIND_TAR_BZ2] - 1)->flags |=
-                ENVM_IMAGE_HAS_TWIN;
+            laying->builder->keys.items[files[ENVM_KIND_TAR_BZ2] - 1].flags |= ENVM_IMAGE_HAS_TWIN;
     }
 }
 
@@ -215,8 +214,7 @@ static void settle_files(struct laying *laying, uint32_t name)
     clear_slots(laying, to - from + removed_of(laying, name));
     for (uint32_t i = from; i < to; i++) {
         uint32_t record = laying->grouped[i];
-        bool is_tar =
-            (envm_image_builder_key(laying->builder, record)->flags & ENVM_IMAGE_TAR_BZ2) != 0;
+        bool is_tar = (laying->builder->keys.items[record].flags & ENVM_IMAGE_TAR_BZ2) != 0;
         uint32_t *slot =
             file_slot(laying, envm_image_builder_stem(laying->builder, record), is_tar);
 
@@ -277,7 +275,7 @@ static void place_name(struct laying *laying, uint32_t number)
                                    .first = (uint32_t)layout->record_count};
 
     for (uint32_t i = laying->first[number]; i < laying->first[number + 1]; i++) {
-        uint32_t flags = envm_image_builder_key(laying->builder, laying->grouped[i])->flags;
+        uint32_t flags = laying->builder->keys.items[laying->grouped[i]].flags;
         if (flags & ENVM_IMAGE_DROPPED)
             continue;
         layout->order[layout->record_count++] = laying->grouped[i];

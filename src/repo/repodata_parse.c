@@ -38,7 +38,7 @@ static void skip_record(struct parser *parser, envm_str file_name, const char *f
         return;
     parser->bad->file_name =
         envm_arena_str(parser->arena, envm_str_slice(file_name, 0, FAULT_NAME_MAX));
-    parser->bad->place = parser->builder->record_end - parser->part->span.from;
+    parser->bad->place = parser->builder->keys.count - parser->part->span.from;
     parser->bad->fault = fault;
 }
 
@@ -295,7 +295,7 @@ static void read_part(struct parser *parser, envm_str json)
         parser->bad = &part->lead_bad;
         read_packages(parser, ENVM_PART_LEAD);
     }
-    part->lead_end = parser->builder->record_end;
+    part->lead_end = parser->builder->keys.count;
     parser->bad = &part->bad;
     read_document(parser);
 }
@@ -346,9 +346,9 @@ void envm_repodata_parse_part(envm_str json, const struct envm_repodata_source *
     struct parser parser = {
         .source = source, .builder = builder, .arena = arena, .part = part, .bad = &part->bad};
 
-    part->span.from = builder->record_end;
+    part->span.from = builder->keys.count;
     read_part(&parser, json);
-    part->span.to = builder->record_end;
+    part->span.to = builder->keys.count;
     if (!parser.cut && part->last && envm_json_end(&parser.r, NULL) == ENVM_OK)
         part->end = ENVM_PART_DOCUMENT;
     envm_arena_release(&parser.scratch);
@@ -572,7 +572,7 @@ static enum envm_code read_whole(struct parser *parser, envm_str json, struct en
     parser->bad = &parser->part->bad;
     envm_image_builder_expect(parser->builder, json.len / RECORD_SIZE_USUAL);
     read_part(parser, json);
-    parser->part->span.to = parser->builder->record_end;
+    parser->part->span.to = parser->builder->keys.count;
     code = envm_json_end(&parser->r, err);
     if (code == ENVM_OK)
         return code;

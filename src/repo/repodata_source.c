@@ -32,7 +32,7 @@ static void fill_location(const struct envm_image_source *source, struct envm_ar
     size_t len = 0;
     char *url, *at;
 
-    if (entry->body.file_name) {
+    if (entry->key.flags & ENVM_IMAGE_IRREGULAR) {
         parts[2] = file_name;
         count = 3;
     }
@@ -67,8 +67,38 @@ static void fill_groups(struct envm_arena *arena, struct envm_str_list texts,
     record->extra_depends_count = count;
 }
 
+static bool fill_one(struct envm_package_record *record, char what, envm_str text, envm_str *flags,
+                     envm_str *ret_file_name)
+{
+    switch (what) {
+    case ENVM_IMAGE_MORE_LICENSE:
+        record->license = text;
+        break;
+    case ENVM_IMAGE_MORE_FAMILY:
+        record->license_family = text;
+        break;
+    case ENVM_IMAGE_MORE_FEATURES:
+        record->features = text;
+        break;
+    case ENVM_IMAGE_MORE_FILE_NAME:
+        *ret_file_name = text;
+        break;
+    case ENVM_IMAGE_MORE_SITE_PACKAGES:
+        record->python_site_packages_path = text;
+        break;
+    case ENVM_IMAGE_MORE_FLAG:
+        flags[record->flags.count++] = text;
+        break;
+    case ENVM_IMAGE_MORE_INDEXED:
+        return envm_str_parse_u64(text, &record->indexed_timestamp);
+    default:
+        break;
+    }
+    return true;
+}
+
 static bool fill_more(const struct envm_image *image, struct envm_arena *arena, uint32_t reference,
-                      struct envm_package_record *record)
+                      struct envm_package_record *record, envm_str *ret_file_name)
 {
     struct envm_str_list texts;
     size_t groups = 0, flags = 0;
@@ -85,16 +115,10 @@ static bool fill_more(const struct envm_image *image, struct envm_arena *arena, 
     record->flags = (struct envm_str_list){items, 0};
     if (groups > 0)
         fill_groups(arena, texts, record);
-    for (size_t i = 0; i < texts.count; i++) {
-        envm_str text = envm_str_skip(texts.items[i], 1);
-        if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_FLAG)
-            items[record->flags.count++] = text;
-        else if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_SITE_PACKAGES)
-            record->python_site_packages_path = text;
-        else if (texts.items[i].ptr[0] == ENVM_IMAGE_MORE_INDEXED &&
-                 !envm_str_parse_u64(text, &record->indexed_timestamp))
+    for (size_t i = 0; i < texts.count; i++)
+        if (!fill_one(record, texts.items[i].ptr[0], envm_str_skip(texts.items[i], 1), items,
+                      ret_file_name))
             return false;
-    }
     return true;
 }
 
@@ -102,13 +126,9 @@ static bool fill_texts(const struct envm_image *image, struct envm_arena *arena,
                        const struct envm_image_record *entry, struct envm_package_record *record,
                        envm_str *ret_file_name)
 {
-    return (entry->body.more == 0 || fill_more(image, arena, entry->body.more, record)) &&
+    return fill_more(image, arena, entry->body.more, record, ret_file_name) &&
            envm_image_text(image, entry->key.version, &record->version) &&
            envm_image_text(image, entry->key.build, &record->build) &&
-           envm_image_text(image, entry->body.file_name, ret_file_name) &&
-           envm_image_text(image, entry->body.features, &record->features) &&
-           envm_image_text(image, entry->body.license, &record->license) &&
-           envm_image_text(image, entry->body.license_family, &record->license_family) &&
            envm_image_list(image, entry->body.depends, arena, &record->depends) &&
            envm_image_list(image, entry->body.constrains, arena, &record->constrains) &&
            envm_image_list(image, entry->body.track_features, arena, &record->track_features);
@@ -118,7 +138,7 @@ static bool fill(const struct envm_image_source *source, struct envm_arena *aren
                  const struct envm_image_record *entry, struct envm_package_record *record)
 {
     uint32_t flags = entry->key.flags;
-    envm_str file_name;
+    envm_str file_name = ENVM_STR("");
 
     record->name = name;
     if (!fill_texts(&source->image, arena, entry, record, &file_name))

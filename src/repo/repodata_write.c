@@ -2,15 +2,13 @@
 #include "repo/repodata_write.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "sys/fs.h"
 
 /* Everything goes through one buffer of the size of a chunk, and is hashed on its way: to read it
  * back for that would make all of its pages part of this process. */
 struct writer {
-    int fd;
+    const struct envm_image_file *file;
     uint64_t at;
     uint64_t hash;
     char *chunk; /* ENVM_IMAGE_HASH_CHUNK */
@@ -25,32 +23,24 @@ static void release_writer(struct writer *writer)
 }
 ENVM_DEFINE_CLEANUP(writer, struct writer, release_writer)
 
-static enum envm_code put(struct writer *writer, envm_str bytes)
-{
-    ENVM_TRY(envm_fs_write_fd(writer->fd, "repodata index", bytes, writer->err));
-    writer->at += bytes.len;
-    return ENVM_OK;
-}
-
 static enum envm_code flush(struct writer *writer)
 {
     envm_str chunk = envm_str_n(writer->chunk, writer->held);
 
     if (chunk.len == 0)
         return ENVM_OK;
+    ENVM_TRY(envm_image_file_write(writer->file, chunk, writer->at, writer->err));
     writer->hash = envm_image_hash_chunk(writer->hash, chunk);
+    writer->at += chunk.len;
     writer->held = 0;
-    return put(writer, chunk);
+    return ENVM_OK;
 }
 
 /* Begins a section at the next multiple of 8. */
-static enum envm_code open_section(struct writer *writer, enum envm_image_section which)
+static void open_section(struct writer *writer, enum envm_image_section which)
 {
-    static const char zeros[8];
-
-    ENVM_TRY(put(writer, envm_str_n(zeros, (size_t)(-writer->at & 7))));
+    writer->at = (writer->at + 7) & ~(uint64_t)7;
     writer->header.sections[which].offset = writer->at;
-    return ENVM_OK;
 }
 
 static enum envm_code close_section(struct writer *writer, enum envm_image_section which)
@@ -81,7 +71,7 @@ static enum envm_code add_bytes(struct writer *writer, const void *bytes, size_t
 static enum envm_code write_section(struct writer *writer, enum envm_image_section which,
                                     const void *bytes, size_t len)
 {
-    ENVM_TRY(open_section(writer, which));
+    open_section(writer, which);
     ENVM_TRY(add_bytes(writer, bytes, len));
     return close_section(writer, which);
 }
@@ -89,24 +79,11 @@ static enum envm_code write_section(struct writer *writer, enum envm_image_secti
 static enum envm_code write_records(struct writer *writer, const struct envm_image_builder *builder,
                                     const struct envm_image_layout *layout)
 {
-    ENVM_TRY(open_section(writer, ENVM_IMAGE_RECORDS));
-    for (size_t i = 0; i < layout->record_count; i++) {
-        struct envm_image_record record = {*envm_image_builder_body(builder, layout->order[i]),
-                                           *envm_image_builder_key(builder, layout->order[i])};
-
-        ENVM_TRY(add_bytes(writer, &record, sizeof(record)));
-    }
+    open_section(writer, ENVM_IMAGE_RECORDS);
+    for (size_t i = 0; i < layout->record_count; i++)
+        ENVM_TRY(add_bytes(writer, &builder->keys.items[layout->order[i]],
+                           sizeof(struct envm_image_key)));
     return close_section(writer, ENVM_IMAGE_RECORDS);
-}
-
-static enum envm_code write_lists(struct writer *writer, const struct envm_image_builder *builder)
-{
-    ENVM_TRY(open_section(writer, ENVM_IMAGE_LISTS));
-    ENVM_TRY(add_bytes(writer, builder->lists.bytes, builder->lists.len));
-    for (size_t i = 0; i < builder->more_lists.count; i++)
-        ENVM_TRY(add_bytes(writer, builder->more_lists.items[i].bytes,
-                           builder->more_lists.items[i].len));
-    return close_section(writer, ENVM_IMAGE_LISTS);
 }
 
 static enum envm_code write_header(struct writer *writer, const struct envm_image_origin *origin,
@@ -123,31 +100,34 @@ static enum envm_code write_header(struct writer *writer, const struct envm_imag
     header->data_hash = writer->hash;
     memcpy(header->source_sha256, origin->source_sha256->bytes, sizeof(header->source_sha256));
     envm_image_seal(header);
-    if (lseek(writer->fd, 0, SEEK_SET) != 0)
-        return envm_fail(writer->err, ENVM_IO, "writing the repodata index: cannot seek");
-    return put(writer, envm_str_n((const char *)header, sizeof(*header)));
+    return envm_image_file_write(writer->file, envm_str_n((const char *)header, sizeof(*header)), 0,
+                                 writer->err);
 }
 
 enum envm_code envm_image_write(struct envm_image_builder *builder,
                                 const struct envm_image_layout *layout,
-                                const struct envm_image_origin *origin, int fd,
-                                struct envm_error *err)
+                                const struct envm_image_origin *origin, struct envm_error *err)
 {
+    struct envm_image_file *file = builder->window.file;
     ENVM_CLEANUP(writer)
-    struct writer writer = {.fd = fd, .err = err, .chunk = envm_alloc(ENVM_IMAGE_HASH_CHUNK)};
+    struct writer writer = {.file = file, .err = err, .chunk = envm_alloc(ENVM_IMAGE_HASH_CHUNK)};
     struct envm_image_header *header = &writer.header;
 
+    envm_image_builder_flush(builder);
     header->subdir = envm_intern_add(&builder->texts, origin->subdir);
     header->package_base = envm_intern_add(&builder->texts, origin->package_base);
-    if (builder->texts.overflowed || builder->lists.overflowed || builder->overflowed)
+    if (builder->texts.overflowed || builder->window.overflowed || builder->overflowed)
         return envm_fail(err, ENVM_MALFORMED,
                          "a text is longer than 1 MiB, a list of texts than 16 MiB, all of them "
                          "than 4 GiB, or there are more than 100 million records");
-    ENVM_TRY(put(&writer, envm_str_n((const char *)header, sizeof(*header))));
+    ENVM_TRY(envm_image_file_check(file, err));
+    writer.at = file->end;
     ENVM_TRY(write_section(&writer, ENVM_IMAGE_NAMES, layout->names,
                            layout->name_count * sizeof(*layout->names)));
     ENVM_TRY(write_records(&writer, builder, layout));
+    ENVM_TRY(write_section(&writer, ENVM_IMAGE_EXTENTS, file->extents.items,
+                           file->extents.count * sizeof(*file->extents.items)));
+    /* The last one, for it is never empty: the file ends where a section ends. */
     ENVM_TRY(write_section(&writer, ENVM_IMAGE_TEXTS, builder->texts.bytes, builder->texts.len));
-    ENVM_TRY(write_lists(&writer, builder));
     return write_header(&writer, origin, layout);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writes the index file of repodata_image.h.
+ * Completes the index file of repodata_image.h.
  */
 #ifndef ENVM_REPO_REPODATA_WRITE_H
 #define ENVM_REPO_REPODATA_WRITE_H
@@ -13,11 +13,11 @@ struct envm_image_origin {
     uint64_t skipped;
 };
 
-/* Writes the whole file to fd (empty, at its start). ENVM_IO, or ENVM_MALFORMED when there is more
- * than the format can hold. Adds the two texts of the origin to the builder. */
+/* Writes all that the builder has not written to its file, which is whole then. ENVM_IO, of any
+ * write to it, or ENVM_MALFORMED when there is more than the format can hold. Adds the two texts of
+ * the origin to the builder. */
 enum envm_code envm_image_write(struct envm_image_builder *builder,
                                 const struct envm_image_layout *layout,
-                                const struct envm_image_origin *origin, int fd,
-                                struct envm_error *err);
+                                const struct envm_image_origin *origin, struct envm_error *err);
 
 #endif

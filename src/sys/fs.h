@@ -116,6 +116,9 @@ enum envm_code envm_fs_read_fd(int fd, const char *name, struct envm_buf *buf,
 enum envm_code envm_fs_read_part(int fd, const char *name, size_t most, struct envm_buf *buf,
                                  bool *ret_end, struct envm_error *err);
 enum envm_code envm_fs_write_fd(int fd, const char *name, envm_str bytes, struct envm_error *err);
+/* The same at a place of the file; threads may write to different places of one file. */
+enum envm_code envm_fs_write_fd_at(int fd, const char *name, envm_str bytes, uint64_t offset,
+                                   struct envm_error *err);
 /* Cuts a regular file that is longer than `length`, and leaves any other alone. False with errno
  * set. Always this instead of ftruncate(fd, 0): what was once cut to nothing, be it empty, ext4
  * writes to the disk when it is closed (mount(8), auto_da_alloc), even a file without a name. */

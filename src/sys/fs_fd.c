@@ -119,6 +119,22 @@ bool envm_fs_cut_fd(int fd, uint64_t length)
            ftruncate(fd, (off_t)length) == 0;
 }
 
+enum envm_code envm_fs_write_fd_at(int fd, const char *name, envm_str bytes, uint64_t offset,
+                                   struct envm_error *err)
+{
+    while (bytes.len > 0) {
+        ssize_t written = pwrite(fd, bytes.ptr, bytes.len, (off_t)offset);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return envm_fs_fail_user(err, errno, "writing", name);
+        bytes = envm_str_skip(bytes, (size_t)written);
+        offset += (uint64_t)written;
+    }
+    return ENVM_OK;
+}
+
 enum envm_code envm_fs_sync_fd(int fd, const char *name, struct envm_error *err)
 {
     /* Never retried: after a failed fsync the kernel may have thrown the dirty pages away. */

@@ -246,3 +246,21 @@ PY
     expect_error "hint: check the network"
     [[ $errors != *"trying again"* ]]
 }
+
+@test "a disk that is full when an index is written costs the index, not the answer" {
+    local inject point hits=0
+    inject=$(dirname "$(dirname "$ENVM")")/tests/sweep/inject_syscall
+    [ -x "$inject" ] || skip "the injector was not built"
+    printf 'channels: [file://%s/channel, nodefaults]\ndependencies: [app]\n' "$WORLD" >env.yaml
+    envm lock -f env.yaml -o good.lock
+    for point in $(seq 1 80); do
+        rm -rf "$ENVM_CACHE" new.lock
+        ASAN_OPTIONS=detect_leaks=0 "$inject" -e "$point=ENOSPC" -o count "$ENVM" lock -f env.yaml -o new.lock 2>stderr || skip "no tracing"
+        grep -q '^fired pwrite64' count || continue
+        hits=$((hits + 1))
+        grep -q '^status exited 0' count
+        grep -q 'cannot be cached: .*No space left' stderr
+        cmp good.lock new.lock
+    done
+    [ "$hits" -ge 8 ] # for each of the two subdirs: an extent, four sections, the header
+}

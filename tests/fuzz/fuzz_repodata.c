@@ -66,12 +66,15 @@ static void check_parts(envm_str text, const struct envm_repodata_source *source
     ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
     ENVM_CLEANUP(envm_error) struct envm_error err = {0};
     ENVM_CLEANUP(envm_fd) int fd = memfd_create("repodata", MFD_CLOEXEC);
+    ENVM_CLEANUP(envm_fd) int to = memfd_create("index", MFD_CLOEXEC);
+    ENVM_CLEANUP(envm_image_file) struct envm_image_file image;
     struct envm_repodata_file file = {.fd = fd, .name = "r", .block_size = 64};
     enum envm_code code;
 
     if (envm_fs_write_fd(fd, "r", text, NULL) != ENVM_OK || lseek(fd, 0, SEEK_SET) != 0)
         abort();
-    code = envm_repodata_index(&file, source, &arena, &content, &err);
+    envm_image_file_open(&image, to);
+    code = envm_repodata_index(&file, source, &arena, &image, &content, &err);
     if (code != expected->code || (code != ENVM_OK && strcmp(err.text, expected->text) != 0))
         abort();
     if (code == ENVM_OK &&
@@ -86,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     ENVM_CLEANUP(envm_image_builder) struct envm_image_builder builder = {0};
     ENVM_CLEANUP(envm_error) struct envm_error err = {0};
-    ENVM_CLEANUP(envm_fd) int fd = -1;
+    ENVM_CLEANUP(envm_fd) int fd = memfd_create("index", MFD_CLOEXEC);
+    ENVM_CLEANUP(envm_image_file) struct envm_image_file image;
     const struct envm_repodata_source source = {
         .subdir = ENVM_STR("linux-64"),
         .url = ENVM_STR("https://h.example/c/linux-64/repodata.json")};
@@ -96,6 +100,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ENVM_CLEANUP(envm_image_layout) struct envm_image_layout layout = {0};
     struct envm_repodata_summary summary = {0};
 
+    if (fd < 0)
+        abort();
+    envm_image_file_open(&image, fd);
+    envm_image_builder_init(&builder, &image);
     if (envm_repodata_parse(text, &source, &arena, &builder, &layout, &summary, &err) != ENVM_OK) {
         if (err.code == ENVM_OK || !err.text || !err.where)
             abort();
@@ -103,11 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_parts(text, &source, &layout, summary.skipped, &err);
-    fd = memfd_create("index", MFD_CLOEXEC);
-    if (fd < 0)
-        abort();
     origin.package_base = summary.package_base;
-    if (envm_image_write(&builder, &layout, &origin, fd, &err) != ENVM_OK) {
+    if (envm_image_write(&builder, &layout, &origin, &err) != ENVM_OK) {
         if (err.code != ENVM_MALFORMED)
             abort();
         return 0;

@@ -41,10 +41,9 @@ static int file_with(envm_str bytes)
 }
 
 /* Everything that the index serves, as text. */
-static void dump(struct envm_repodata_content *content, struct envm_buf *out)
+static void dump(struct envm_repodata_content *content, int fd, struct envm_buf *out)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
-    ENVM_CLEANUP(envm_fd) int fd = memfd_create("index", MFD_CLOEXEC);
     struct envm_image_source source = {.channel = ENVM_STR("c"), .url = ENVM_STR("u")};
     struct envm_image_origin origin = {.subdir = ENVM_STR("linux-64"),
                                        .package_base = content->summary.package_base,
@@ -53,7 +52,7 @@ static void dump(struct envm_repodata_content *content, struct envm_buf *out)
     struct envm_str_list names;
     envm_str bytes;
 
-    OK(envm_image_write(&content->builder, &content->layout, &origin, fd, &err));
+    OK(envm_image_write(&content->builder, &content->layout, &origin, &err));
     OK(envm_fs_map(fd, "index", &bytes, &err));
     assert_true(envm_image_open(&source.image, bytes));
     assert_true(envm_image_data_is_intact(&source.image));
@@ -80,7 +79,8 @@ static void dump(struct envm_repodata_content *content, struct envm_buf *out)
 static void describe(envm_str bytes, bool is_zstd, size_t block_size, struct envm_buf *out)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
-    ENVM_CLEANUP(envm_fd) int fd = file_with(bytes);
+    ENVM_CLEANUP(envm_fd) int fd = file_with(bytes), to = memfd_create("index", MFD_CLOEXEC);
+    ENVM_CLEANUP(envm_image_file) struct envm_image_file image;
     ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
     const struct envm_sink sink = {.user = out, .log = note_warning};
     struct envm_repodata_source source = {
@@ -92,7 +92,8 @@ static void describe(envm_str bytes, bool is_zstd, size_t block_size, struct env
                                       .block_size = block_size};
 
     envm_buf_clear(out);
-    if (envm_repodata_index(&file, &source, &arena, &content, &err) != ENVM_OK) {
+    envm_image_file_open(&image, to);
+    if (envm_repodata_index(&file, &source, &arena, &image, &content, &err) != ENVM_OK) {
         envm_buf_printf(out, "%s: %s: %s", envm_code_name(err.code), err.text,
                         err.where ? err.where : "");
         envm_error_release(&err);
@@ -102,7 +103,7 @@ static void describe(envm_str bytes, bool is_zstd, size_t block_size, struct env
                     (unsigned long long)content.summary.skipped, (unsigned long long)content.size,
                     ENVM_STR_ARGS(content.summary.package_base));
     assert_true(content.sha256.known);
-    dump(&content, out);
+    dump(&content, to, out);
 }
 
 static void check_document(const char *json)
@@ -263,6 +264,7 @@ static enum envm_code code_of_writing(envm_str json)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
     ENVM_CLEANUP(envm_fd) int from = file_with(json), to = memfd_create("index", MFD_CLOEXEC);
+    ENVM_CLEANUP(envm_image_file) struct envm_image_file image;
     ENVM_CLEANUP(envm_repodata_content) struct envm_repodata_content content = {0};
     struct envm_repodata_source source = {.subdir = ENVM_STR("linux-64"),
                                           .url = ENVM_STR("https://h.example/c/r.json")};
@@ -271,8 +273,9 @@ static enum envm_code code_of_writing(envm_str json)
                                        .package_base = ENVM_STR("https://h.example/c"),
                                        .source_sha256 = &content.sha256};
 
-    OK(envm_repodata_index(&file, &source, &arena, &content, &err));
-    return envm_image_write(&content.builder, &content.layout, &origin, to, NULL);
+    envm_image_file_open(&image, to);
+    OK(envm_repodata_index(&file, &source, &arena, &image, &content, &err));
+    return envm_image_write(&content.builder, &content.layout, &origin, NULL);
 }
 
 static void texts_have_a_limit_and_lists_another(void **state)
