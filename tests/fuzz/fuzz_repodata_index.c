@@ -39,7 +39,7 @@ static void walk(struct envm_image_source *source)
             err.code != ENVM_DAMAGED)
             abort();
     }
-    envm_image_data_is_intact(&source->image);
+    envm_image_is_whole(&source->image);
     envm_image_source_count(source);
 }
 
