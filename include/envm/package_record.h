@@ -24,6 +24,13 @@ struct envm_extra_group {
     struct envm_str_list depends;
 };
 
+/* A link script that may be run. */
+struct envm_link_script {
+    envm_str file;             /* path in the package: "bin/.NAME-post-link.sh" */
+    struct envm_sha256 sha256; /* of its bytes in the package, before any prefix is written in */
+    bool network;              /* it may use the network, too */
+};
+
 struct envm_package_record {
     envm_str name; /* lower case */
     envm_str version;
@@ -50,6 +57,10 @@ struct envm_package_record {
     size_t extra_depends_count;
     struct envm_str_list flags; /* CEP 45 */
     uint64_t indexed_timestamp; /* CEP 47, 48: as timestamp, of when the channel got it */
+    /* Consent to run scripts of the package, from a lock or from an environment's record; not what
+     * a channel says. Sorted by file. */
+    const struct envm_link_script *link_scripts;
+    size_t link_script_count;
 };
 
 #ifdef __cplusplus

@@ -25,6 +25,17 @@ static const struct envm_extra_group *copy_groups(struct envm_arena *arena,
     return copy;
 }
 
+static const struct envm_link_script *copy_scripts(struct envm_arena *arena,
+                                                   const struct envm_package_record *record)
+{
+    struct envm_link_script *copy = envm_arena_copy(
+        arena, record->link_scripts, record->link_script_count * sizeof(struct envm_link_script));
+
+    for (size_t i = 0; i < record->link_script_count; i++)
+        copy[i].file = envm_arena_str(arena, copy[i].file);
+    return copy;
+}
+
 struct envm_package_record *envm_package_record_copy(struct envm_arena *arena,
                                                      const struct envm_package_record *record)
 {
@@ -46,6 +57,7 @@ struct envm_package_record *envm_package_record_copy(struct envm_arena *arena,
     copy->python_site_packages_path = envm_arena_str(arena, record->python_site_packages_path);
     copy->flags = envm_arena_str_list(arena, record->flags);
     copy->extra_depends = copy_groups(arena, record);
+    copy->link_scripts = copy_scripts(arena, record);
     return copy;
 }
 

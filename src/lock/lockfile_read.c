@@ -239,6 +239,7 @@ static enum envm_code read_package(struct reader *r, const struct envm_yaml_node
                                           "constrains",
                                           "extra-depends",
                                           "flags",
+                                          "link-scripts",
                                           "track-features",
                                           "features",
                                           "license",

@@ -19,8 +19,14 @@ struct keyed_record {
 
 static int compare_keys(const void *a, const void *b)
 {
-    return envm_str_compare(((const struct keyed_record *)a)->key,
-                            ((const struct keyed_record *)b)->key);
+    const struct keyed_record *left = a;
+    const struct keyed_record *right = b;
+    int order = envm_str_compare(left->key, right->key);
+
+    /* Of a package that several platforms have, the first one is written: one with consent to its
+     * scripts, if there is any. */
+    return order ? order
+                 : (right->record->link_script_count > 0) - (left->record->link_script_count > 0);
 }
 
 static void add_list(struct envm_buf *out, unsigned indent, const char *key,

@@ -10,6 +10,7 @@
 #include "codec/json_reader.h"
 #include "conda/channel.h"
 #include "conda/package_record.h"
+#include "prefix/prefix_record_scripts.h"
 
 #define CHECKSUM_DIGITS 64
 
@@ -277,7 +278,8 @@ static void read_old_spec(struct record_reader *reader, envm_str *ret_spec)
         *ret_spec = spec;
 }
 
-static void read_own_keys(struct record_reader *reader, envm_str *ret_channel)
+static void read_own_keys(struct record_reader *reader, struct envm_package_record *package,
+                          envm_str *ret_channel)
 {
     envm_str key;
 
@@ -292,6 +294,10 @@ static void read_own_keys(struct record_reader *reader, envm_str *ret_channel)
             envm_json_string(&reader->json, reader->arena, &reader->checksum);
         else if (envm_str_equal_c(key, "lost") && reader->paths)
             read_texts(reader, &reader->record->lost);
+        else if (envm_str_equal_c(key, "link_scripts"))
+            envm_prefix_record_read_scripts(&reader->json, reader->arena, package);
+        else if (envm_str_equal_c(key, "script_outputs") && reader->paths)
+            envm_prefix_record_read_outputs(&reader->json, reader->arena, reader->record);
         else
             envm_json_skip(&reader->json, NULL);
     }
@@ -337,7 +343,7 @@ static void read_keys(struct record_reader *reader, struct envm_package_record *
         else if (envm_str_equal_c(key, "paths_data"))
             read_paths_data(reader);
         else if (envm_str_equal_c(key, "envm"))
-            read_own_keys(reader, &own_channel);
+            read_own_keys(reader, package, &own_channel);
         else
             envm_json_skip(&reader->json, NULL);
     }

@@ -30,6 +30,15 @@ struct envm_prefix_path {
     struct envm_replacements replaced; /* how to get from the prefix's bytes to `sha256` */
 };
 
+/* What a link script left of a path that is not as packages brought it. */
+struct envm_script_output {
+    struct envm_relpath path;
+    enum envm_path_type type;
+    bool removed;              /* it was there, and is not any more */
+    bool executable;           /* files */
+    struct envm_sha256 sha256; /* of a file's bytes or a link's text */
+};
+
 struct envm_prefix_record {
     const struct envm_package_record *record;
     struct envm_prefix_path *paths; /* sorted by path */
@@ -40,7 +49,10 @@ struct envm_prefix_record {
     int link_type;             /* 1 hardlink, 3 copy */
     struct envm_str_list lost; /* paths that it brings, where another package's file stands instead
                                   (--clobber): not in `paths`; sorted. envm's own key */
-    bool by_envm;              /* has envm's own keys: executable bits and link texts are known */
+    const struct envm_script_output *outputs; /* of its scripts that were run; sorted by path.
+                                                 envm's own key */
+    size_t output_count;
+    bool by_envm; /* has envm's own keys: executable bits and link texts are known */
     envm_str
         package_digest; /* "sha256:…": Merkle root of the package in this prefix, envm's own key */
 };

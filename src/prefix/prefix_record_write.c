@@ -8,6 +8,7 @@
 #include "codec/json_reader.h"
 #include "codec/json_writer.h"
 #include "conda/package_record.h"
+#include "prefix/prefix_record_scripts.h"
 
 static const char *path_type_name(const struct envm_prefix_path *path)
 {
@@ -179,6 +180,7 @@ void envm_prefix_record_write(const struct envm_prefix_record *record, struct en
     envm_json_field_str(w, "digest", record->package_digest);
     if (record->lost.count > 0)
         envm_json_field_list(w, "lost", record->lost);
+    envm_prefix_record_write_scripts(w, record);
     envm_json_field_cstr(w, "checksum", no_checksum);
     checksum_end = out->len;
     envm_json_close_object(w);

@@ -12,6 +12,7 @@
 #include "codec/digest.h"
 #include "conda/package_record.h"
 #include "prefix/environment_digest.h"
+#include "prefix/script_output.h"
 #include "prefix/tree_digest.h"
 #include "sys/fs_tree.h"
 #include "sys/workers.h"
@@ -50,6 +51,8 @@ struct verifier {
     struct envm_map listed; /* every listed path */
     ENVM_VEC(struct envm_finding) findings;
     ENVM_VEC(envm_str) left_out;
+    struct envm_map outputs; /* path -> what link scripts have left there */
+    ENVM_VEC(envm_str) script_files;
 };
 
 static void verifier_release(struct verifier *verifier)
@@ -58,6 +61,8 @@ static void verifier_release(struct verifier *verifier)
     envm_map_release(&verifier->listed);
     envm_vec_release(&verifier->findings);
     envm_vec_release(&verifier->left_out);
+    envm_map_release(&verifier->outputs);
+    envm_vec_release(&verifier->script_files);
 }
 ENVM_DEFINE_CLEANUP(verifier, struct verifier, verifier_release)
 
@@ -279,6 +284,21 @@ static void collect_checks(struct verifier *verifier)
     }
 }
 
+/* A link script that was agreed to has left it so. The digest is of what packages brought: else the
+ * same lock would have another one on each machine. */
+static void forgive_script(struct verifier *verifier, struct check *check)
+{
+    const struct envm_prefix_path *path = check->path;
+
+    if (!check->wrong ||
+        !envm_script_output_is_there(verifier->prefix_fd, path->path,
+                                     envm_script_outputs_find(&verifier->outputs, path->path.s)))
+        return;
+    check->wrong = false;
+    check->leaf = envm_installed_package_digest(path, 1);
+    envm_vec_push(&verifier->script_files, path->path.s);
+}
+
 /* Findings of the checks, and the digest: one root for each record, whose checks follow each other.
  */
 static void judge_checks(struct verifier *verifier, struct envm_verify_result *result)
@@ -287,7 +307,7 @@ static void judge_checks(struct verifier *verifier, struct envm_verify_result *r
     struct envm_sha256 *leaves = envm_alloc_zero(verifier->check_count + 1, sizeof(*leaves));
     ENVM_CLEANUP(envm_heap)
     struct envm_package_root *roots = envm_alloc_zero(verifier->records.count + 1, sizeof(*roots));
-    const struct check *check = verifier->checks;
+    struct check *check = verifier->checks;
 
     for (size_t i = 0; i < verifier->records.count; i++) {
         const struct envm_prefix_record *record = verifier->records.items[i];
@@ -296,6 +316,7 @@ static void judge_checks(struct verifier *verifier, struct envm_verify_result *r
         roots[i].name = record->record->name;
         roots[i].stem = envm_package_record_stem(verifier->arena, record->record);
         for (size_t j = 0; j < record->path_count; j++, check++) {
+            forgive_script(verifier, check);
             if (check->leaf.known)
                 leaves[used++] = check->leaf;
             result->files += check->is_file;
@@ -334,11 +355,27 @@ static void leave_out(struct verifier *verifier, envm_str folder)
         envm_vec_push(&verifier->left_out, text);
 }
 
+/* A file that no package lists: made by a link script, or else *ret_detail says what it is. */
+static bool is_script_file(struct verifier *verifier, envm_str path, const char **ret_detail)
+{
+    const struct envm_script_output_entry *entry =
+        envm_script_outputs_find(&verifier->outputs, path);
+
+    if (!entry)
+        return false;
+    *ret_detail = "was made by a link script, and has changed since";
+    if (!envm_script_output_is_there(verifier->prefix_fd, entry->output->path, entry))
+        return false;
+    envm_vec_push(&verifier->script_files, entry->output->path.s);
+    return true;
+}
+
 static enum envm_code visit(void *user, const struct envm_fs_entry *entry, bool *skip,
                             struct envm_error *err)
 {
     struct verifier *verifier = user;
     size_t cache_dir = cache_dir_length(entry->path);
+    const char *detail = "belongs to no package";
 
     (void)err;
     /* envm's own: a lock, a journal. */
@@ -355,11 +392,11 @@ static enum envm_code visit(void *user, const struct envm_fs_entry *entry, bool 
         return ENVM_OK;
     if (cache_dir > 0)
         leave_out(verifier, envm_str_slice(entry->path, 0, cache_dir));
-    else
+    else if (!is_script_file(verifier, entry->path, &detail))
         add_finding(verifier,
                     &(struct envm_finding){.kind = ENVM_FINDING_EXTRA,
                                            .path = envm_arena_str(verifier->arena, entry->path),
-                                           .detail = ENVM_STR("belongs to no package")});
+                                           .detail = envm_str_from(detail)});
     return ENVM_OK;
 }
 
@@ -383,6 +420,12 @@ static void hand_over(struct verifier *verifier, struct envm_verify_result *resu
     result->left_out.count = verifier->left_out.count;
     result->left_out.items = envm_arena_copy(verifier->arena, verifier->left_out.items,
                                              verifier->left_out.count * sizeof(envm_str));
+    if (verifier->script_files.count > 1)
+        qsort(verifier->script_files.items, verifier->script_files.count, sizeof(envm_str),
+              envm_str_compare_qsort);
+    result->script_files.count = verifier->script_files.count;
+    result->script_files.items = envm_arena_copy(verifier->arena, verifier->script_files.items,
+                                                 verifier->script_files.count * sizeof(envm_str));
     result->packages = verifier->records.count;
 }
 
@@ -401,6 +444,9 @@ enum envm_code envm_prefix_verify(struct envm_arena *arena, int prefix_fd, envm_
                                    .path = envm_arena_concat(arena, ENVM_STR("conda-meta/"),
                                                              verifier.records.bad_files.items[i]),
                                    .detail = ENVM_STR("is not a record that can be used")});
+    envm_script_outputs_index(arena,
+                              (const struct envm_prefix_record *const *)verifier.records.items,
+                              verifier.records.count, &verifier.outputs);
     collect_checks(&verifier);
     ENVM_TRY(run_checks(&verifier, threads, err));
     judge_checks(&verifier, &result);

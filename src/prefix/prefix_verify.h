@@ -28,7 +28,10 @@ struct envm_verify_result {
         tree;              /* of what is there; equals the lock's when nothing is missing/altered */
     uint64_t files, bytes; /* that were read */
     size_t packages;
-    struct envm_str_list left_out; /* what the digest does not cover, as paths or "path/…" */
+    struct envm_str_list left_out;     /* what the digest does not cover, as paths or "path/…" */
+    struct envm_str_list script_files; /* paths that are as link scripts have left them: made,
+                                          changed or removed. For the digest they are as packages
+                                          brought them, or not there */
 };
 
 /* Hashes every byte (in parallel). Extra files are findings but no damage. */

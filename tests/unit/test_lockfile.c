@@ -61,6 +61,12 @@ static const char sample[] = "version: 1\n"
                              "    flags:\n"
                              "      - cuda\n"
                              "      - blas:mkl\n"
+                             "    link-scripts:\n"
+                             "      bin/.app-post-link.sh:\n"
+                             "        sha256: " SHA_A "\n"
+                             "        network: true\n"
+                             "      bin/.app-pre-unlink.sh:\n"
+                             "        sha256: " SHA_B "\n"
                              "  conda-forge/noarch/lib-2.1-0.tar.bz2:\n"
                              "    url: " URL "noarch/lib-2.1-0.tar.bz2\n"
                              "    sha256: " SHA_B "\n"
@@ -127,6 +133,10 @@ static void test_read(void **state)
     assert_int_equal(app->extra_depends_count, 2);
     assert_true(envm_str_equal_c(app->extra_depends[1].depends.items[0], "lib"));
     assert_true(envm_str_equal_c(app->flags.items[1], "blas:mkl"));
+    assert_int_equal(app->link_script_count, 2);
+    assert_true(envm_str_equal_c(app->link_scripts[0].file, "bin/.app-post-link.sh"));
+    assert_string_equal(envm_sha256_hex(&app->link_scripts[1].sha256).text, SHA_B);
+    assert_true(app->link_scripts[0].network && !app->link_scripts[1].network);
     assert_int_equal(platform->packages.items[1]->indexed_timestamp, 1700000000001);
     assert_int_equal(platform->packages.items[1]->noarch, ENVM_NOARCH_PYTHON);
     assert_false(platform->packages.items[1]->has_size);
@@ -220,6 +230,15 @@ static const struct refusal refusals[] = {
     {"      docs: []\n", "      Docs: []\n", ENVM_MALFORMED, "group that breaks the rules"},
     {"      docs: []\n", "      docs: x\n", ENVM_MALFORMED, "list of texts"},
     {"      docs: []\n", "      test: []\n", ENVM_MALFORMED, "already given"},
+    {"bin/.app-post-link.sh", "bin/.lib-post-link.sh", ENVM_MALFORMED,
+     "no post-link or pre-unlink"},
+    {"bin/.app-post-link.sh", "bin/.app-pre-link.sh", ENVM_MALFORMED, "no post-link or pre-unlink"},
+    {"bin/.app-post-link.sh", "../.app-post-link.sh", ENVM_MALFORMED, "no post-link or pre-unlink"},
+    {"        network: true\n", "        network: false\n", ENVM_MALFORMED, "network of a link"},
+    {"        network: true\n", "        user: root\n", ENVM_MALFORMED, "nothing else"},
+    {"        sha256: " SHA_B "\n", "        sha256: abc\n", ENVM_MALFORMED, "of a link script"},
+    {"        sha256: " SHA_A "\n        network", "        network", ENVM_MALFORMED,
+     "has a sha256"},
     {"    indexed-timestamp: 17", "    indexed-timestamp: x", ENVM_MALFORMED, "whole number"},
 };
 

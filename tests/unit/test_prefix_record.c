@@ -285,11 +285,53 @@ static void no_bit_of_a_record_can_change(void **state)
     envm_arena_release(&arena);
 }
 
+static void consent_and_outputs_of_scripts_come_back(void **state)
+{
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    ENVM_CLEANUP(envm_buf) struct envm_buf again = envm_buf_text();
+    const struct envm_link_script scripts[] = {
+        {ENVM_STR("bin/.p-post-link.sh"), envm_sha256_of(ENVM_STR("a")), true},
+        {ENVM_STR("bin/.p-pre-unlink.sh"), envm_sha256_of(ENVM_STR("b")), false}};
+    const struct envm_script_output outputs[] = {
+        {.path = {ENVM_STR("etc/dir")}, .type = ENVM_PATH_DIRECTORY},
+        {.path = {ENVM_STR("etc/gone")}, .removed = true},
+        {.path = {ENVM_STR("etc/link")},
+         .type = ENVM_PATH_SYMLINK,
+         .sha256 = envm_sha256_of(ENVM_STR("to"))},
+        {.path = {ENVM_STR("etc/tool")},
+         .executable = true,
+         .sha256 = envm_sha256_of(ENVM_STR("c"))}};
+    const struct envm_package_record package = {.name = ENVM_STR("p"),
+                                                .version = ENVM_STR("1"),
+                                                .build = ENVM_STR("0"),
+                                                .subdir = ENVM_STR("noarch"),
+                                                .link_scripts = scripts,
+                                                .link_script_count = 2};
+    const struct envm_prefix_record record = {
+        .record = &package, .outputs = outputs, .output_count = 4};
+    struct envm_prefix_record back = {0};
+
+    (void)state;
+    envm_prefix_record_write(&record, &text);
+    OK(envm_prefix_record_read(&arena, envm_buf_str(&text), &back, &err));
+    assert_int_equal(back.record->link_script_count, 2);
+    assert_true(back.record->link_scripts[0].network && !back.record->link_scripts[1].network);
+    assert_int_equal(back.output_count, 4);
+    assert_int_equal(back.outputs[0].type, ENVM_PATH_DIRECTORY);
+    assert_true(back.outputs[1].removed && !back.outputs[1].sha256.known);
+    assert_true(envm_sha256_equal(&back.outputs[2].sha256, &outputs[2].sha256));
+    assert_true(back.outputs[3].executable);
+    envm_prefix_record_write(&back, &again);
+    assert_true(envm_str_equal(envm_buf_str(&text), envm_buf_str(&again)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set_specs),
         cmocka_unit_test(test_lost_paths),
+        cmocka_unit_test(consent_and_outputs_of_scripts_come_back),
         cmocka_unit_test(no_bit_of_a_record_can_change),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_conda_record),
