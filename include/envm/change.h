@@ -37,6 +37,24 @@ struct envm_saved_files {
     size_t count;
 };
 
+/* A link script of a package that came or went (CEP 34). */
+struct envm_script_report {
+    envm_str package;
+    envm_str file;
+    struct envm_sha256 sha256; /* of the script as it is in the package */
+    bool ran;
+    bool network;          /* it was allowed to use the network */
+    uint64_t milliseconds; /* that it took */
+    envm_str why;          /* "" when it ran, else why it did not */
+};
+
+struct envm_script_reports {
+    const struct envm_script_report *items; /* in the order in which they ran; those that did not
+                                               run come last, by package */
+    size_t count;
+    envm_str messages; /* what they wrote for the user into .messages.txt, escaped; may be cut */
+};
+
 #ifdef __cplusplus
 }
 #endif

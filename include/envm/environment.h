@@ -67,6 +67,14 @@ enum envm_lock_state {
     ENVM_LOCK_UNCHANGED, /* solved again, same bytes */
 };
 
+/* Which link scripts of packages may be run, beyond what the configuration and a lock allow. */
+struct envm_script_options {
+    const char *const *run; /* "NAME", "NAME=SHA256", "*", with ":network" behind it or not; several
+                               in one text with commas between them */
+    size_t run_count;
+    bool none; /* none at all, whatever the configuration or a lock says */
+};
+
 struct envm_create_options {
     struct envm_target target;
     struct envm_request request;
@@ -81,6 +89,7 @@ struct envm_create_options {
     bool dry_run;             /* solve only */
     bool verify;              /* read every byte back before the environment appears */
     const char *command_line; /* for the history */
+    struct envm_script_options scripts;
 };
 
 struct envm_create_report {
@@ -96,11 +105,11 @@ struct envm_create_report {
     size_t downloaded;          /* packages that were not in the cache */
     struct envm_str_list stale; /* why the old lock was not used as it is */
     struct envm_str_list moved; /* "numpy 1.26.4 -> 2.0.1", against the old lock */
-    struct envm_change_steps steps;       /* sync: what was changed */
-    struct envm_saved_files saved;        /* sync: files of the user that got another name */
-    struct envm_str_list skipped_scripts; /* link scripts that were not run */
-    struct envm_str_list omitted_pip;     /* pip requirements left out by no_pip */
-    struct envm_explanation explanation;  /* on ENVM_UNSATISFIABLE */
+    struct envm_change_steps steps;      /* sync: what was changed */
+    struct envm_saved_files saved;       /* sync: files of the user that got another name */
+    struct envm_script_reports scripts;  /* link scripts that were and that were not run */
+    struct envm_str_list omitted_pip;    /* pip requirements left out by no_pip */
+    struct envm_explanation explanation; /* on ENVM_UNSATISFIABLE */
 };
 
 ENVM_API ENVM_MUST_CHECK enum envm_code envm_create(struct envm_context *context,
@@ -120,6 +129,7 @@ struct envm_lock_options {
     bool fetch;         /* fetch every package, so that the tree digest can be written */
     bool no_provenance; /* leave the provenance block out */
     bool dry_run;
+    struct envm_script_options scripts; /* that the lock is to allow; needs the packages */
 };
 
 struct envm_lock_report {
@@ -177,8 +187,10 @@ struct envm_verify_report {
     uint64_t files;
     uint64_t bytes;
     size_t packages;
-    struct envm_str_list left_out;    /* what the digest does not cover */
-    struct envm_str_list omitted_pip; /* recorded in the lock */
+    struct envm_str_list left_out;     /* what the digest does not cover */
+    struct envm_str_list script_files; /* paths that link scripts made, changed or removed, and that
+                                          are as they left them */
+    struct envm_str_list omitted_pip;  /* recorded in the lock */
 };
 /* Reads every byte. `against` is a lock file (NULL: the copy that the environment keeps). Returns
  * ENVM_DAMAGED, with the report filled, when something is missing or altered or is not what the

@@ -51,6 +51,7 @@ struct envm_rollback_options {
     bool override_frozen;     /* change an environment that is marked as frozen (CEP 22) */
     const char *on_clobber;   /* "refuse" (default), "warn": the later package's file wins */
     const char *command_line; /* for the history */
+    struct envm_script_options scripts;
     /* Called with the finished plan before anything changes, also in a dry run; may be NULL. */
     void (*show_plan)(void *user, const struct envm_modify_report *report);
     void *user;

@@ -36,6 +36,7 @@ struct envm_modify_options {
     bool override_frozen;     /* change an environment that is marked as frozen (CEP 22) */
     const char *on_clobber;   /* "refuse" (default), "warn": the later package's file wins */
     const char *command_line; /* for the history */
+    struct envm_script_options scripts;
     /* Called with the finished plan before anything changes, also in a dry run; may be NULL. */
     void (*show_plan)(void *user, const struct envm_modify_report *report);
     void *user;
@@ -70,9 +71,9 @@ struct envm_modify_report {
     bool nothing_to_do;         /* packages and requests are what they were */
     struct envm_sha256 tree;
     size_t downloaded;
-    struct envm_str_list kept_files;      /* files of the user that were moved aside */
-    struct envm_str_list skipped_scripts; /* link scripts that were not run */
-    struct envm_explanation explanation;  /* on ENVM_UNSATISFIABLE */
+    struct envm_str_list kept_files;     /* files of the user that were moved aside */
+    struct envm_script_reports scripts;  /* link scripts that were and that were not run */
+    struct envm_explanation explanation; /* on ENVM_UNSATISFIABLE */
 };
 
 /* The plan is in the report even when carrying it out fails. ENVM_USAGE when the environment or a

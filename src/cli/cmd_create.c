@@ -6,10 +6,12 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/request_rows.h"
+#include "cli/script_rows.h"
 
 struct create_args {
     const char *name, *prefix, *file, *platform, *lock_file, *on_clobber;
     struct request_args request;
+    struct script_args scripts;
     bool locked, frozen, force, dry_run, verify, no_pip, yes, override_frozen;
 };
 
@@ -30,6 +32,7 @@ static const struct option_row rows[] = {
     {0, "force", OPTION_FLAG, AT(force), NULL, "replace an existing environment"},
     {0, "clobber", OPTION_TEXT, AT(on_clobber), "POLICY",
      "packages that want one path: refuse (default) or warn"},
+    SCRIPT_ROWS(struct create_args, scripts),
     {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would be installed"},
     {0, "no-pip", OPTION_FLAG, AT(no_pip), NULL, "leave a pip: section out instead of refusing it"},
     {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
@@ -72,7 +75,7 @@ static void report_json(struct cli *cli, const struct create_args *args,
     envm_json_field_list(w, "moved", report->moved);
     envm_cli_json_steps(w, &report->steps);
     envm_cli_json_saved(w, &report->saved);
-    envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
+    envm_cli_json_scripts(w, &report->scripts);
     envm_json_field_list(w, "omitted_pip", report->omitted_pip);
     envm_cli_json_packages(w, "packages", report->packages);
     envm_cli_json_packages(w, "virtual_packages", report->virtual_packages);
@@ -107,7 +110,7 @@ static void report_text(struct cli *cli, const struct create_args *args, bool sy
                       ENVM_STR_ARGS(report->platform));
         return;
     }
-    envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);
+    envm_cli_note_scripts(cli, &report->scripts);
     envm_cli_note_list(cli, "pip requirements that were left out (--no-pip):", report->omitted_pip);
     if (report->already_there) {
         envm_cli_note(cli, "%.*s already is what was asked for: nothing to do",
@@ -165,6 +168,7 @@ static enum envm_code run_create(struct cli *cli, void *values, struct envm_erro
         .dry_run = args->dry_run,
         .verify = args->verify,
         .command_line = envm_cli_command_line(cli),
+        .scripts = envm_cli_script_options(&args->scripts),
     };
 
     envm_cli_fill_request(&args->request, &options.request);
@@ -184,6 +188,7 @@ static enum envm_code run_sync(struct cli *cli, void *values, struct envm_error 
         .dry_run = args->dry_run,
         .verify = args->verify,
         .command_line = envm_cli_command_line(cli),
+        .scripts = envm_cli_script_options(&args->scripts),
     };
 
     if (!args->file || cli->words.count > 0) {
@@ -223,6 +228,7 @@ static const struct option_row sync_rows[] = {
     {0, "override-frozen", OPTION_FLAG, AT(override_frozen), NULL,
      "change an environment that is frozen"},
     {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every new byte back before the change"},
+    SCRIPT_ROWS(struct create_args, scripts),
     {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would be installed"},
     {0, NULL, OPTION_FLAG, 0, NULL, NULL},
 };

@@ -9,12 +9,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "cli/command.h"
+#include "cli/script_rows.h"
 
 /* Of one state; --verbose shows all. */
 #define CHANGES_SHOWN 10
 
 struct env_args {
+    struct script_args scripts;
     const char *name, *prefix, *on_clobber;
     bool dry_run, yes, verify, override_frozen;
 };
@@ -29,6 +30,7 @@ static const struct option_row rows[] = {
     {0, "verify", OPTION_FLAG, AT(verify), NULL, "rollback: read every byte back at the end"},
     {0, "clobber", OPTION_TEXT, AT(on_clobber), "POLICY",
      "rollback: two packages own one path: refuse (default), or warn and let the later one win"},
+    SCRIPT_ROWS(struct env_args, scripts),
     {0, "override-frozen", OPTION_FLAG, AT(override_frozen), NULL,
      "rollback: change an environment that is marked as frozen"},
     {'y', "yes", OPTION_FLAG, AT(yes), NULL, "accepted for scripts; envm does not ask"},
@@ -217,6 +219,7 @@ static enum envm_code env_rollback(struct cli *cli, const struct env_args *args,
         .override_frozen = args->override_frozen,
         .on_clobber = args->on_clobber,
         .command_line = envm_cli_command_line(cli),
+        .scripts = envm_cli_script_options(&args->scripts),
         .show_plan = envm_cli_show_plan,
         .user = &view,
     };

@@ -6,11 +6,13 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/request_rows.h"
+#include "cli/script_rows.h"
 
 struct lock_args {
     const char *file, *output;
     struct text_list platforms;
     struct request_args request;
+    struct script_args scripts;
     bool check, update, fetch, no_pip, no_provenance, dry_run;
 };
 
@@ -29,6 +31,7 @@ static const struct option_row rows[] = {
     {0, "fetch", OPTION_FLAG, AT(fetch), NULL,
      "fetch every package, so that the tree digest can be written"},
     REQUEST_ROWS(struct lock_args, request),
+    SCRIPT_ROWS(struct lock_args, scripts),
     {0, "no-pip", OPTION_FLAG, AT(no_pip), NULL, "leave a pip: section out instead of refusing it"},
     {0, "no-provenance", OPTION_FLAG, AT(no_provenance), NULL,
      "leave out which repodata the lock was made from"},
@@ -103,6 +106,7 @@ static struct envm_lock_options make_options(struct cli *cli, const struct lock_
         .fetch = args->fetch,
         .no_provenance = args->no_provenance,
         .dry_run = args->dry_run,
+        .scripts = envm_cli_script_options(&args->scripts),
     };
 
     envm_cli_fill_request(&args->request, &options.request);

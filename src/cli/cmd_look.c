@@ -234,6 +234,7 @@ static void verify_json(struct cli *cli, const struct envm_verify_report *report
     }
     envm_json_close_array(w);
     envm_json_field_list(w, "left_out", report->left_out);
+    envm_json_field_list(w, "script_files", report->script_files);
     envm_json_field_list(w, "omitted_pip", report->omitted_pip);
 }
 
@@ -274,6 +275,11 @@ static void verify_text(struct cli *cli, const struct envm_verify_report *report
         envm_cli_note(cli, "%zu files belong to no package (--verbose lists them)",
                       report->finding_count - report->damage_count);
     note_left_out(cli, report->left_out);
+    if (report->script_files.count > 0)
+        envm_cli_note(cli, "%zu paths are as link scripts left them%s", report->script_files.count,
+                      cli->common.verbose ? ":" : " (--verbose lists them)");
+    for (size_t i = 0; cli->common.verbose && i < report->script_files.count; i++)
+        envm_cli_note(cli, "  %.*s", ENVM_STR_ARGS(report->script_files.items[i]));
     for (size_t i = 0; i < report->omitted_pip.count; i++)
         envm_cli_note(cli, "left out when it was made (--no-pip): %.*s",
                       ENVM_STR_ARGS(report->omitted_pip.items[i]));

@@ -9,10 +9,12 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/request_rows.h"
+#include "cli/script_rows.h"
 
 struct modify_args {
     const char *name, *prefix, *file, *on_clobber;
     struct request_args request;
+    struct script_args scripts;
     bool no_pip, freeze_installed, update_deps, prune, all;
     bool no_prune, dry_run, verify, override_frozen, yes;
 };
@@ -28,7 +30,8 @@ struct modify_args {
         'p', "prefix", OPTION_TEXT, AT(prefix), "PATH", "path of the environment"                  \
     }
 #define CHANGE_ROWS                                                                                \
-    {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would change"},                 \
+    SCRIPT_ROWS(struct modify_args, scripts),                                                      \
+        {0, "dry-run", OPTION_FLAG, AT(dry_run), NULL, "only show what would change"},             \
         {0, "verify", OPTION_FLAG, AT(verify), NULL, "read every byte back at the end"},           \
     {                                                                                              \
         0, "override-frozen", OPTION_FLAG, AT(override_frozen), NULL,                              \
@@ -105,6 +108,7 @@ static enum envm_code modify(struct cli *cli, const struct modify_args *args,
         .override_frozen = args->override_frozen,
         .on_clobber = args->on_clobber,
         .command_line = envm_cli_command_line(cli),
+        .scripts = envm_cli_script_options(&args->scripts),
         .show_plan = envm_cli_show_plan,
         .user = &view,
     };

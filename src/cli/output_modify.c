@@ -4,7 +4,7 @@
  */
 #include "base/arena.h"
 #include "base/str.h"
-#include "cli/command.h"
+#include "cli/script_rows.h"
 
 static const char *const kind_names[] = {
     [ENVM_MODIFY_ADDED] = "install",    [ENVM_MODIFY_REMOVED] = "remove",
@@ -115,7 +115,7 @@ static void report_json(struct cli *cli, bool dry_run, const struct envm_modify_
     envm_json_field_list(w, "held_back", report->held_back);
     envm_json_field_list(w, "needs_yes", report->along);
     envm_json_field_list(w, "kept_files", report->kept_files);
-    envm_json_field_list(w, "skipped_scripts", report->skipped_scripts);
+    envm_cli_json_scripts(w, &report->scripts);
     envm_cli_json_packages(w, "packages", report->packages);
 }
 
@@ -135,7 +135,7 @@ static void report_text(struct cli *cli, bool dry_run, const struct envm_modify_
                                  "changed");
         return;
     }
-    envm_cli_note_list(cli, "link scripts that were not run:", report->skipped_scripts);
+    envm_cli_note_scripts(cli, &report->scripts);
     envm_cli_note_list(
         cli, "files that were not as a package had brought them, moved aside:", report->kept_files);
     if (report->entry_count == 0)

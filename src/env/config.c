@@ -46,6 +46,7 @@ static const struct config_key keys[] = {
     KEY(ssl_verify, KEY_TEXT, NULL, "true"),
     KEY(client_ssl_cert, KEY_TEXT, NULL, ""),
     KEY(client_ssl_cert_key, KEY_TEXT, NULL, ""),
+    KEY(link_scripts, KEY_LIST, NULL, ""),
     KEY(link_mode, KEY_CHOICE, "auto|hardlink|reflink|copy", "auto"),
     KEY(durability, KEY_CHOICE, "batch|none|full", "batch"),
     KEY(offline, KEY_BOOL, NULL, "false"),
@@ -61,6 +62,7 @@ static const struct config_key keys[] = {
     KEY(remote_connect_timeout_secs, KEY_NUMBER, NULL, "15"),
     KEY(remote_read_timeout_secs, KEY_NUMBER, NULL, "30"),
     KEY(fetch_threads, KEY_NUMBER, NULL, "8"),
+    KEY(link_script_timeout_secs, KEY_NUMBER, NULL, "600"),
     KEY(solver_timeout_secs, KEY_NUMBER, NULL, "60"),
     KEY(solver_memory_mib, KEY_NUMBER, NULL, "2048"),
     KEY(pinned_packages, KEY_SPECS, NULL, ""),
@@ -87,7 +89,9 @@ static bool taken_from_condarc(const struct config_key *key)
                                       "archive_folders",
                                       "exclude_newer",
                                       "resolution",
-                                      "virtual_packages"};
+                                      "virtual_packages",
+                                      "link_scripts",
+                                      "link_script_timeout_secs"};
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (strcmp(own[i], key->name) == 0)

@@ -23,6 +23,7 @@ struct envm_config {
     envm_str channel_priority;
     envm_str ssl_verify; /* "true", "false" or a path */
     envm_str client_ssl_cert, client_ssl_cert_key;
+    struct envm_str_list link_scripts; /* which link scripts may be run; see conda/link_script.h */
     envm_str link_mode;
     envm_str durability;
     bool offline;
@@ -38,6 +39,7 @@ struct envm_config {
     uint64_t remote_connect_timeout_secs;
     uint64_t remote_read_timeout_secs;
     uint64_t fetch_threads;
+    uint64_t link_script_timeout_secs;
     uint64_t solver_timeout_secs;
     uint64_t solver_memory_mib;
     struct envm_str_list pinned_packages;

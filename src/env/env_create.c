@@ -13,6 +13,7 @@
 #include "env/environments.h"
 #include "env/input.h"
 #include "env/lock_compose.h"
+#include "env/lock_scripts.h"
 #include "env/modify_plan.h"
 #include "env/resolve.h"
 #include "env/settings.h"
@@ -28,6 +29,7 @@ struct creation {
     const struct envm_create_options *options;
     struct envm_create_report *report;
     struct envm_input input;
+    struct envm_script_consent scripts;
     struct envm_record_list packages; /* dependency order */
     struct envm_record_list virtual_packages;
     struct envm_sha256 locked_tree; /* from the lock that is installed; may be unknown */
@@ -237,18 +239,6 @@ static enum envm_code find_target(struct creation *c, struct envm_error *err)
     return ENVM_OK;
 }
 
-static bool is_same_set(const struct envm_prefix_record_list *installed,
-                        struct envm_record_list wanted)
-{
-    if (installed->count != wanted.count || installed->bad_files.count > 0)
-        return false;
-    for (size_t i = 0; i < wanted.count; i++) {
-        if (!envm_package_record_is_same(installed->items[i]->record, wanted.items[i]))
-            return false;
-    }
-    return true;
-}
-
 static struct variables wanted_variables(const struct creation *c)
 {
     return c->from_lock ? (struct variables){c->input.lock.variables, c->input.lock.variable_count}
@@ -304,7 +294,8 @@ static enum envm_code compare_existing(struct creation *c, struct envm_error *er
     ENVM_TRY(envm_prefix_records_load(c->arena, fd, false, &installed, err));
     ENVM_TRY(has_variables(c, fd, &same_variables, err));
     c->report->already_there =
-        same_variables && is_same_set(&installed, envm_name_order(c->arena, c->packages));
+        same_variables && envm_installed_is_same(&installed, envm_name_order(c->arena, c->packages),
+                                                 !c->scripts.refuse_all);
     return ENVM_OK;
 }
 
@@ -421,6 +412,12 @@ static enum envm_code finish(void *user, const struct envm_transaction_result *r
         ENVM_TRY(envm_lock_text(c->arena, &c->input.lock, true, &c->lock_text, err));
     }
     *ret_lock_text = c->lock_text;
+    if (c->from_lock)
+        ENVM_TRY(envm_lock_add_scripts(c->arena, &c->input.lock, c->input.platform, result->records,
+                                       ret_lock_text, err));
+    /* The one beside the file, unless it is to stay as it is. */
+    if (c->input.kind == ENVM_INPUT_SPECS && !c->options->frozen && !c->options->locked)
+        c->lock_text = *ret_lock_text;
     return ENVM_OK;
 }
 
@@ -477,6 +474,8 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .verify = c->options->verify,
         .link_mode = envm_link_mode_from(config->link_mode),
         .durability = envm_durability_from(config->durability),
+        .scripts = &c->scripts,
+        .script_timeout_s = (unsigned)config->link_script_timeout_secs,
         .threads = c->context->threads,
         .sink = &c->context->sink,
     };
@@ -489,7 +488,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         ENVM_TRY(envm_transaction_create(c->arena, store, &place, &plan, finish, c, &result, err));
     c->report->tree = result.tree;
     c->report->downloaded = result.downloaded;
-    c->report->skipped_scripts = result.skipped_scripts;
+    c->report->scripts = result.scripts;
     for (size_t i = 0; i < c->packages.count; i++)
         c->packages.items[i] = result.records[i];
     envm_registry_add(c->context, c->report->prefix);
@@ -550,6 +549,8 @@ static enum envm_code create(struct creation *c, struct envm_error *err)
     enum envm_clobber_policy policy;
 
     ENVM_TRY(envm_clobber_policy_from(c->options->on_clobber, &policy, err));
+    ENVM_TRY(envm_script_consent_from(&c->context->config, c->arena, &c->options->scripts,
+                                      &c->scripts, err));
     if (c->options->locked && c->options->frozen)
         return envm_fail(err, ENVM_USAGE, "--locked and --frozen exclude each other");
     if (!request->file && request->spec_count == 0 && (c->options->locked || c->options->frozen)) {
@@ -560,6 +561,8 @@ static enum envm_code create(struct creation *c, struct envm_error *err)
     c->report->platform = c->input.platform;
     ENVM_TRY(find_target(c, err));
     envm_confine_creation(c->context, c->options, &c->input, c->report->prefix);
+    if (!c->options->dry_run)
+        ENVM_TRY(envm_prefix_undo_trial(c->context, c->arena, c->report->prefix, err));
     ENVM_TRY(refuse_foreign(c, err));
     ENVM_TRY(choose_packages(c, err));
     ENVM_TRY(take_specs_from_lock(c, err));

@@ -14,9 +14,11 @@
 #include "env/held_back.h"
 #include "env/input.h"
 #include "env/lock_compose.h"
+#include "env/lock_scripts.h"
 #include "env/lock_tree.h"
 #include "env/modify_plan.h"
 #include "env/resolve.h"
+#include "env/settings.h"
 #include "sys/fs.h"
 
 struct locking {
@@ -25,6 +27,7 @@ struct locking {
     const struct envm_lock_options *options;
     struct envm_lock_report *report;
     struct envm_input first; /* read for the first platform */
+    struct envm_script_consent scripts;
     struct envm_lockfile lock;
     ENVM_VEC(envm_str) moved;
     ENVM_VEC(envm_str) held_back;
@@ -184,6 +187,30 @@ static enum envm_code tell_held_back(struct locking *l, const struct envm_input 
     return ENVM_OK;
 }
 
+/* The digest of the tree, and which scripts may be run: both need the packages. */
+static enum envm_code look_into_packages(struct locking *l, const struct envm_lock_platform *old,
+                                         struct envm_lock_block *block, struct envm_error *err)
+{
+    const struct envm_lock_tree_request request = {
+        .platform = block->platform, .fetch = l->options->fetch, .scripts = &l->scripts};
+    bool known = old && old->tree.known && same_packages(block->packages, old->packages);
+
+    envm_lock_keep_scripts(l->arena, &l->scripts, old, block->packages);
+    if (!l->options->dry_run && (!known || l->scripts.count > 0))
+        ENVM_TRY(
+            envm_lock_tree(l->context, l->arena, &request, &block->packages, &block->tree, err));
+    if (block->tree.known || l->options->dry_run || l->options->scripts.run_count == 0) {
+        if (known)
+            block->tree = old->tree;
+        return ENVM_OK;
+    }
+    (void)envm_fail(err, ENVM_USAGE,
+                    "--run-scripts: not all packages of %.*s are in the cache, so their scripts "
+                    "are not known",
+                    ENVM_STR_ARGS(block->platform));
+    return envm_error_hint(err, ENVM_USAGE, "pass --fetch to get them");
+}
+
 static enum envm_code lock_platform(struct locking *l, size_t index, envm_str name,
                                     struct envm_error *err)
 {
@@ -208,11 +235,7 @@ static enum envm_code lock_platform(struct locking *l, size_t index, envm_str na
     if (!l->options->dry_run)
         ENVM_TRY(envm_complete_records(l->context, l->arena, ENVM_COMPLETE_HASHES, &block.packages,
                                        NULL, err));
-    if (old && old->tree.known && same_packages(block.packages, old->packages))
-        block.tree = old->tree;
-    else if (!l->options->dry_run)
-        ENVM_TRY(envm_lock_tree(l->context, l->arena, name, &block.packages, l->options->fetch,
-                                &block.tree, err));
+    ENVM_TRY(look_into_packages(l, old, &block, err));
     if (old)
         ENVM_TRY(tell_moves(l, &input, old->packages, block.packages, err));
     if (l->options->update)
@@ -306,6 +329,8 @@ static enum envm_code lock(struct locking *l, struct envm_error *err)
     struct envm_str_list platforms;
     const char *first = l->options->platform_count ? l->options->platforms[0] : NULL;
 
+    ENVM_TRY(envm_script_consent_from(&l->context->config, l->arena, &l->options->scripts,
+                                      &l->scripts, err));
     ENVM_TRY(envm_input_read(l->context, l->arena, &l->options->request, first, &l->first, err));
     if (l->first.kind != ENVM_INPUT_SPECS)
         return envm_fail(err, ENVM_USAGE, "%s already says exactly what to install",

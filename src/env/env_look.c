@@ -146,7 +146,8 @@ static enum envm_code lock_and_remove(struct envm_context *context, struct envm_
 {
     ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
 
-    ENVM_TRY(envm_prefix_lock_take(fd, ENVM_CHANGE_LOCK_TIMEOUT_MS, &context->sink, &lock, err));
+    ENVM_TRY(envm_prefix_lock_take_at(prefix.ptr, fd, ENVM_CHANGE_LOCK_TIMEOUT_MS, &context->sink,
+                                      &lock, err));
     return remove_tree(arena, prefix, err);
 }
 
@@ -165,6 +166,8 @@ enum envm_code envm_remove_environment(struct envm_context *context, struct envm
         return envm_error_hint(err, ENVM_USAGE, "name it: envm env remove -n NAME (or -p PATH)");
     }
     ENVM_TRY(envm_target_prefix(context, arena, target, &prefix, err));
+    if (!dry_run)
+        ENVM_TRY(envm_prefix_undo_trial(context, arena, prefix, err));
     switch (envm_prefix_state(prefix)) {
     case ENVM_PREFIX_ABSENT:
         return envm_fail(err, ENVM_USAGE, "there is no environment at %s", prefix.ptr);

@@ -148,8 +148,11 @@ static enum envm_code make_plan(struct envm_modification *m, struct envm_error *
 static enum envm_code choose_packages(struct envm_modification *m, struct envm_error *err)
 {
     enum envm_clobber_policy ignored;
+    struct envm_script_consent scripts;
 
     ENVM_TRY(envm_modify_policy(m, &ignored, err));
+    ENVM_TRY(envm_script_consent_from(&m->context->config, m->arena, &m->options->scripts, &scripts,
+                                      err));
     return m->options->mode == ENVM_MODIFY_REMOVE ? envm_modify_choose_removals(m, err)
                                                   : envm_modify_solve(m, err);
 }

@@ -342,6 +342,8 @@ static enum envm_code open_prefix(struct repairing *r, const struct envm_target 
     ENVM_TRY(envm_target_prefix(r->context, r->arena, target, &r->report->prefix, err));
     if (envm_fs_user_link(r->arena, r->report->prefix.ptr, &real) && real.len > 0)
         r->report->prefix = real;
+    if (!dry_run)
+        ENVM_TRY(envm_prefix_undo_trial(r->context, r->arena, r->report->prefix, err));
     ENVM_TRY(envm_prefix_open(r->context, r->arena, r->report->prefix, &r->fd, err));
     envm_confine(r->context, &(struct envm_confine_plan){.use = ENVM_CONFINE_CHANGED,
                                                          .prefix = r->report->prefix,
@@ -350,7 +352,8 @@ static enum envm_code open_prefix(struct repairing *r, const struct envm_target 
     r->repair.prefix = r->report->prefix;
     if (dry_run)
         return ENVM_OK;
-    ENVM_TRY(envm_prefix_lock_take(r->fd, LOCK_TIMEOUT_MS, &r->context->sink, &r->lock, err));
+    ENVM_TRY(envm_prefix_lock_take_at(r->report->prefix.ptr, r->fd, LOCK_TIMEOUT_MS,
+                                      &r->context->sink, &r->lock, err));
     return recover(r, err);
 }
 

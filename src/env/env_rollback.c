@@ -237,6 +237,7 @@ static enum envm_code apply(struct rollback *r, struct envm_error *err)
     const struct envm_config *config = &r->context->config;
     struct envm_change_result result = {0};
     enum envm_code code;
+    struct envm_script_consent scripts = {0};
     struct envm_transaction_plan plan = {
         .platform = r->platform->platform,
         .packages = plan_packages(r),
@@ -249,11 +250,14 @@ static enum envm_code apply(struct rollback *r, struct envm_error *err)
         .verify = r->options->verify,
         .link_mode = envm_link_mode_from(config->link_mode),
         .durability = envm_durability_from(config->durability),
+        .scripts = &scripts,
+        .script_timeout_s = (unsigned)config->link_script_timeout_secs,
         .threads = r->context->threads,
         .sink = &r->context->sink,
     };
 
     ENVM_TRY(envm_clobber_policy_from(r->options->on_clobber, &plan.clobber, err));
+    ENVM_TRY(envm_script_consent_from(config, r->arena, &r->options->scripts, &scripts, err));
     code = envm_change_apply(r->change, &plan, finish, r, &result, err);
     /* Packages are fetched before anything changes. */
     if (code != ENVM_OK)
@@ -262,7 +266,7 @@ static enum envm_code apply(struct rollback *r, struct envm_error *err)
                          code == ENVM_NETWORK ? " (nothing was changed)" : "");
     r->report->tree = result.common.tree;
     r->report->downloaded = result.common.downloaded;
-    r->report->skipped_scripts = result.common.skipped_scripts;
+    r->report->scripts = result.common.scripts;
     r->report->kept_files = envm_modify_saved_lines(r->arena, &result.saved);
     return ENVM_OK;
 }

@@ -177,6 +177,7 @@ static void take_findings(struct verification *v, const struct envm_verify_resul
     v->report->bytes = result->bytes;
     v->report->packages = result->packages;
     v->report->left_out = result->left_out;
+    v->report->script_files = result->script_files;
 }
 
 static enum envm_code check_metadata(struct verification *v, struct envm_error *err)

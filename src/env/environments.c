@@ -8,6 +8,7 @@
 #include "base/relpath.h"
 #include "base/sink.h"
 #include "conda/environment_spec.h"
+#include "conda/package_record.h"
 #include "conda/platform.h"
 #include "lock/lockfile_explicit.h"
 #include "prefix/prefix_record.h"
@@ -15,6 +16,8 @@
 #include "sys/fs_lock.h"
 #include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
+#include "txn/script_trial.h"
+#include "txn/transaction_change.h"
 #include "txn/transaction_recover.h"
 
 /* Younger temporary files may be somebody's who writes at this moment. */
@@ -118,6 +121,27 @@ static void warn_of_changes(struct envm_context *context, envm_str prefix, int f
     envm_sink_warn(&context->sink,
                    "a change of %s was interrupted; `envm recover -p '%s'` completes it",
                    prefix.ptr, prefix.ptr);
+}
+
+bool envm_installed_is_same(const struct envm_prefix_record_list *installed,
+                            struct envm_record_list wanted, bool scripts)
+{
+    if (installed->count != wanted.count || installed->bad_files.count > 0)
+        return false;
+    for (size_t i = 0; i < wanted.count; i++) {
+        const struct envm_package_record *record = installed->items[i]->record;
+
+        if (!envm_package_record_is_same(record, wanted.items[i]) ||
+            (scripts && record->link_script_count < wanted.items[i]->link_script_count))
+            return false;
+    }
+    return true;
+}
+
+enum envm_code envm_prefix_undo_trial(struct envm_context *context, struct envm_arena *arena,
+                                      envm_str prefix, struct envm_error *err)
+{
+    return envm_trial_recover_now(arena, prefix, ENVM_CHANGE_LOCK_TIMEOUT_MS, &context->sink, err);
 }
 
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,

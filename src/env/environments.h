@@ -36,6 +36,16 @@ envm_str envm_installed_platform(const struct envm_prefix_record_list *records);
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,
                                 envm_str prefix, int *ret_fd, struct envm_error *err);
 
+/* Whether these very packages (by name) are installed, and no others. With `scripts` also whether
+ * the link scripts that a lock lists have been agreed to. */
+bool envm_installed_is_same(const struct envm_prefix_record_list *installed,
+                            struct envm_record_list wanted, bool scripts);
+
+/* What every command does first that is about to change, replace or remove what stands at a prefix:
+ * link scripts that were killed there are undone. ENVM_LOCKED while others run; ENVM_IO. */
+enum envm_code envm_prefix_undo_trial(struct envm_context *context, struct envm_arena *arena,
+                                      envm_str prefix, struct envm_error *err);
+
 /* ~/.conda/environments.txt, one prefix a line, which conda, mamba and others read and write.
  * Best effort: failures are reported at debug level only. */
 /* Its path, "" without a home. */

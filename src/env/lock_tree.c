@@ -6,6 +6,7 @@
 #include "env/complete.h"
 #include "prefix/environment_digest.h"
 #include "prefix/link_plan.h"
+#include "txn/script_consent.h"
 
 static bool all_cached(struct envm_context *context, struct envm_record_list packages)
 {
@@ -45,16 +46,30 @@ static enum envm_code package_root(struct envm_arena *arena,
     return ENVM_OK;
 }
 
-enum envm_code envm_lock_tree(struct envm_context *context, struct envm_arena *arena,
-                              envm_str platform, struct envm_record_list *packages, bool fetch,
-                              struct envm_sha256 *ret_tree, struct envm_error *err)
+static enum envm_code agree(struct envm_arena *arena, const struct envm_script_consent *consent,
+                            const struct envm_package_contents *contents,
+                            const struct envm_package_record **record, struct envm_error *err)
 {
+    struct envm_package_record *copy = envm_package_record_copy(arena, *record);
+    struct envm_script_reports reports = {0};
+
+    ENVM_TRY(envm_script_decide(arena, consent, contents, copy, &reports, err));
+    *record = copy;
+    return ENVM_OK;
+}
+
+enum envm_code envm_lock_tree(struct envm_context *context, struct envm_arena *arena,
+                              const struct envm_lock_tree_request *tree_request,
+                              struct envm_record_list *packages, struct envm_sha256 *ret_tree,
+                              struct envm_error *err)
+{
+    envm_str platform = tree_request->platform;
     struct envm_package_contents **contents = NULL;
     struct envm_package_root *roots =
         envm_arena_new_array(arena, struct envm_package_root, packages->count);
     struct envm_python python = {0};
 
-    if (!fetch && !all_cached(context, *packages))
+    if (!tree_request->fetch && !all_cached(context, *packages))
         return ENVM_OK;
     ENVM_TRY(
         envm_complete_records(context, arena, ENVM_COMPLETE_CONTENT, packages, &contents, err));
@@ -69,6 +84,8 @@ enum envm_code envm_lock_tree(struct envm_context *context, struct envm_arena *a
                                                   .platform = platform};
 
         ENVM_TRY(package_root(arena, &request, &roots[i], err));
+        if (contents[i]->link_scripts.count > 0)
+            ENVM_TRY(agree(arena, tree_request->scripts, contents[i], &packages->items[i], err));
     }
     *ret_tree = envm_environment_digest(roots, packages->count);
     return ENVM_OK;

@@ -37,3 +37,25 @@ enum envm_code envm_clobber_policy_from(const char *text, enum envm_clobber_poli
     return envm_fail(err, ENVM_USAGE, "--clobber has to be refuse or warn, not \"%s\"",
                      envm_buf_str(&shown).ptr);
 }
+
+enum envm_code envm_script_consent_from(const struct envm_config *config, struct envm_arena *arena,
+                                        const struct envm_script_options *options,
+                                        struct envm_script_consent *ret_consent,
+                                        struct envm_error *err)
+{
+    envm_str *texts = envm_arena_new_array(arena, envm_str, options->run_count);
+    struct envm_script_consent given = {0};
+    struct envm_script_consent configured = {0};
+
+    if (options->none && options->run_count > 0)
+        return envm_fail(err, ENVM_USAGE, "--run-scripts and --no-run-scripts exclude each other");
+    for (size_t i = 0; i < options->run_count; i++)
+        texts[i] = envm_str_from(options->run[i]);
+    ENVM_TRY(envm_script_rules_parse(arena, (struct envm_str_list){texts, options->run_count},
+                                     "--run-scripts", &given, err));
+    ENVM_TRY(envm_script_rules_parse(arena, config->link_scripts, "the configuration link_scripts",
+                                     &configured, err));
+    *ret_consent = envm_script_consent_join(arena, &given, &configured);
+    ret_consent->refuse_all = options->none;
+    return ENVM_OK;
+}

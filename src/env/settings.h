@@ -5,6 +5,9 @@
 #ifndef ENVM_ENV_SETTINGS_H
 #define ENVM_ENV_SETTINGS_H
 
+#include <envm/environment.h>
+
+#include "env/config.h"
 #include "sys/fs_clone.h"
 #include "txn/transaction_plan.h"
 
@@ -14,6 +17,12 @@ enum envm_link_mode envm_link_mode_from(envm_str text);
 enum envm_durability envm_durability_from(envm_str text);
 /* "refuse" (also NULL and ""), "warn"; ENVM_USAGE for anything else. */
 enum envm_code envm_clobber_policy_from(const char *text, enum envm_clobber_policy *ret_policy,
+                                        struct envm_error *err);
+
+/* What the configuration and the options of a command agree to. ENVM_USAGE. */
+enum envm_code envm_script_consent_from(const struct envm_config *config, struct envm_arena *arena,
+                                        const struct envm_script_options *options,
+                                        struct envm_script_consent *ret_consent,
                                         struct envm_error *err);
 
 #endif

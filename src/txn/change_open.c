@@ -13,8 +13,10 @@
 #include "conda/package_record.h"
 #include "prefix/noarch_python.h"
 #include "txn/change_state.h"
+#include "txn/script_trial.h"
 #include "txn/transaction_recover.h"
 
+#define OPEN_TRIES 16
 #define FROZEN_SIZE_MAX ((size_t)64 << 10)
 
 /* --- opening ------------------------------------------------------------------------------ */
@@ -84,6 +86,27 @@ static enum envm_code lock(struct envm_change *change, const struct envm_change_
     return ENVM_OK;
 }
 
+/* While the lock is waited for, what stood at the path may have gone: link scripts ran in it, or it
+ * was replaced. Then the other one is opened. */
+static enum envm_code open_locked(struct envm_change *change, envm_str prefix,
+                                  const struct envm_change_settings *settings,
+                                  struct envm_error *err)
+{
+    for (unsigned i = 0; i < OPEN_TRIES; i++) {
+        ENVM_TRY(envm_trial_recover_now(change->arena, prefix, settings->lock_timeout_ms,
+                                        settings->sink, err));
+        ENVM_TRY(open_prefix(change, prefix, err));
+        ENVM_TRY(check_frozen(change, settings->allow_frozen, err));
+        ENVM_TRY(lock(change, settings, err));
+        if (envm_prefix_is_at(change->prefix.ptr, change->prefix_fd))
+            return ENVM_OK;
+        envm_fs_lock_drop(&change->lock);
+        envm_close_fd(&change->prefix_fd);
+    }
+    return envm_fail(err, ENVM_LOCKED, "'%s' is replaced again and again by other processes",
+                     change->prefix.ptr);
+}
+
 static enum envm_code recover(struct envm_change *change,
                               const struct envm_change_settings *settings, struct envm_error *err)
 {
@@ -150,9 +173,7 @@ enum envm_code envm_change_open(struct envm_arena *arena, struct envm_store *sto
 
     *change =
         (struct envm_change){.arena = arena, .store = store, .prefix_fd = -1, .lock = {.fd = -1}};
-    ENVM_TRY(open_prefix(change, prefix, err));
-    ENVM_TRY(check_frozen(change, settings->allow_frozen, err));
-    ENVM_TRY(lock(change, settings, err));
+    ENVM_TRY(open_locked(change, prefix, settings, err));
     ENVM_TRY(recover(change, settings, err));
     ENVM_TRY(load_records(change, err));
     *ret_change = ENVM_TAKE(change, NULL);

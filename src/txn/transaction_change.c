@@ -10,8 +10,10 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "conda/package_record.h"
+#include "txn/change_scripts.h"
 #include "txn/change_stage.h"
 #include "txn/change_state.h"
+#include "txn/script_consent.h"
 #include "txn/transaction_clobber.h"
 #include "txn/transaction_recover.h"
 #include "txn/transaction_survey.h"
@@ -85,7 +87,8 @@ static enum envm_code classify(struct changing *c, struct envm_error *err)
 
         envm_package_job_init(&c->jobs[i], &c->pool, i);
         if (old && envm_package_record_is_same(old->record, packages[i]) &&
-            !(moves && old->record->noarch == ENVM_NOARCH_PYTHON))
+            !(moves && old->record->noarch == ENVM_NOARCH_PYTHON) &&
+            !envm_script_wants_relink(plan->scripts, old, packages[i]))
             c->kept[i] = old;
         else
             link_anew(c, i);
@@ -204,6 +207,35 @@ static void give_back(struct changing *c)
     }
 }
 
+static bool stays(const struct changing *c, const struct envm_prefix_record *record)
+{
+    for (size_t i = 0; i < c->plan->package_count; i++) {
+        if (c->kept[i] == record)
+            return true;
+    }
+    return false;
+}
+
+/* A file of a package that stays, changed by a script of one that goes, becomes what it was. */
+static void undo_outputs(struct changing *c)
+{
+    const struct envm_prefix_record_list *installed = &c->change->installed;
+
+    for (size_t i = 0; i < installed->count; i++) {
+        const struct envm_prefix_record *record = installed->items[i];
+
+        if (record->output_count == 0 || stays(c, record))
+            continue;
+        for (size_t j = 0; j < record->output_count; j++) {
+            const struct envm_path_claim *claim =
+                envm_path_registry_find(&c->registry, record->outputs[j].path.s);
+
+            if (claim && claim->path && claim->installed)
+                link_anew(c, claim->owner);
+        }
+    }
+}
+
 static bool has_unplanned(const struct changing *c)
 {
     for (size_t i = 0; i < c->plan->package_count; i++) {
@@ -223,20 +255,12 @@ static enum envm_code choose_owners(struct changing *c, struct envm_error *err)
             return fail_clobber(c, err);
         envm_path_registry_settle(&c->registry, lose, c);
         give_back(c);
+        undo_outputs(c);
     } while (has_unplanned(c));
     return ENVM_OK;
 }
 
 /* --- operations --------------------------------------------------------------------------- */
-
-static bool stays(const struct changing *c, const struct envm_prefix_record *record)
-{
-    for (size_t i = 0; i < c->plan->package_count; i++) {
-        if (c->kept[i] == record)
-            return true;
-    }
-    return false;
-}
 
 static void collect_leaving(struct changing *c)
 {
@@ -271,6 +295,7 @@ static enum envm_code plan_operations(struct changing *c, struct envm_error *err
                                  .registry = &c->registry,
                                  .jobs = c->order,
                                  .job_count = c->plan->package_count,
+                                 .installed = &c->change->installed,
                                  .clobber = c->plan->clobber,
                                  .threads = c->plan->threads};
 
@@ -316,6 +341,21 @@ static void collect_steps(struct changing *c)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+static enum envm_code run_scripts(struct changing *c, struct envm_error *err)
+{
+    const struct envm_change_scripts scripts = {.change = c->change,
+                                                .plan = c->plan,
+                                                .stage = &c->stage,
+                                                .jobs = c->order,
+                                                .kept = c->kept,
+                                                .leaving = c->leaving,
+                                                .leaving_count = c->leaving_count};
+
+    ENVM_TRY_WRAP(envm_change_run_scripts(&scripts, &c->result.common.scripts, err), err,
+                  "changing the environment '%s'", c->change->prefix.ptr);
+    return ENVM_OK;
+}
+
 /* Everything up to the commit. */
 static enum envm_code stage(struct changing *c, envm_transaction_finish finish, void *user,
                             struct envm_error *err)
@@ -337,6 +377,7 @@ static enum envm_code stage(struct changing *c, envm_transaction_finish finish, 
     collect_steps(c);
     if (finish)
         ENVM_TRY(finish(user, &c->result.common, &lock_text, err));
+    ENVM_TRY(run_scripts(c, err));
     meta.lock_text = lock_text;
     ENVM_TRY(envm_stage_metadata(&c->stage, &meta, &c->result.unchanged, err));
     c->stage.journal.old_tree = envm_transaction_installed_tree(arena, &c->change->installed);

@@ -14,6 +14,7 @@
 #include "prefix/prefix_history.h"
 #include "prefix/prefix_verify.h"
 #include "sys/clock.h"
+#include "txn/create_scripts.h"
 #include "txn/transaction_clobber.h"
 #include "txn/transaction_package.h"
 #include "txn/transaction_target.h"
@@ -297,6 +298,19 @@ static enum envm_code prepare(struct creation *creation, struct envm_store *stor
     return ENVM_OK;
 }
 
+static enum envm_code run_scripts(struct creation *creation, struct envm_error *err)
+{
+    const struct envm_create_scripts scripts = {.arena = creation->arena,
+                                                .plan = creation->plan,
+                                                .target = &creation->target,
+                                                .place = &creation->link_place,
+                                                .jobs = creation->order};
+
+    ENVM_TRY_WRAP(envm_create_run_scripts(&scripts, &creation->result.scripts, err), err,
+                  "making the environment '%s'", creation->target.prefix.ptr);
+    return ENVM_OK;
+}
+
 enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_store *store,
                                        const struct envm_create_target *place,
                                        const struct envm_transaction_plan *plan,
@@ -313,6 +327,7 @@ enum envm_code envm_transaction_create(struct envm_arena *arena, struct envm_sto
     ENVM_TRY(build(&creation, err));
     if (finish)
         ENVM_TRY(finish(user, &creation.result, &lock_text, err));
+    ENVM_TRY(run_scripts(&creation, err));
     ENVM_TRY(write_metadata(&creation, lock_text, err));
     if (plan->durability != ENVM_DURABILITY_NONE)
         ENVM_TRY(envm_store_sync(store, err));

@@ -12,6 +12,7 @@
 #include "conda/package_record.h"
 #include "prefix/environment_digest.h"
 #include "prefix/link_file.h"
+#include "txn/script_consent.h"
 
 #define RECORD_SIZE_MAX ((size_t)256 << 20)
 
@@ -22,7 +23,9 @@ enum envm_code envm_package_job_plan(struct envm_package_job *job, struct envm_e
                                         .python = &job->pool->python,
                                         .platform = job->pool->plan->platform};
 
-    return envm_link_plan_make(&job->arena, &request, &job->plan, err);
+    ENVM_TRY(envm_link_plan_make(&job->arena, &request, &job->plan, err));
+    return envm_script_decide(&job->arena, job->pool->plan->scripts, job->entry.contents,
+                              job->record, &job->scripts, err);
 }
 
 enum envm_code envm_package_job_open(struct envm_package_job *job, struct envm_error *err)
@@ -150,24 +153,37 @@ enum envm_code envm_package_job_link(struct envm_package_job *job,
 
 /* --- result ------------------------------------------------------------------------------- */
 
+static int compare_scripts(const void *a, const void *b)
+{
+    const struct envm_script_report *left = a;
+    const struct envm_script_report *right = b;
+    int order = envm_str_compare(left->package, right->package);
+
+    return order ? order : envm_str_compare(left->file, right->file);
+}
+
+/* Those that are not run. */
 static void collect_scripts(struct envm_arena *arena, struct envm_package_job *const *jobs,
                             size_t count, struct envm_transaction_result *result)
 {
-    ENVM_VEC(envm_str) scripts = {0};
+    ENVM_VEC(struct envm_script_report) scripts = {0};
 
     for (size_t i = 0; i < count; i++) {
-        const struct envm_package_job *job = jobs[i];
+        for (size_t j = 0; jobs[i] && j < jobs[i]->scripts.count; j++) {
+            struct envm_script_report report = jobs[i]->scripts.items[j];
 
-        for (size_t j = 0; job && j < job->entry.contents->link_scripts.count; j++)
-            envm_vec_push(&scripts, envm_arena_printf(
-                                        arena, "%.*s: %.*s", ENVM_STR_ARGS(job->record->name),
-                                        ENVM_STR_ARGS(job->entry.contents->link_scripts.items[j])));
+            if (report.ran)
+                continue;
+            report.package = envm_arena_str(arena, report.package);
+            report.file = envm_arena_str(arena, report.file);
+            envm_vec_push(&scripts, report);
+        }
     }
     if (scripts.count > 1)
-        qsort(scripts.items, scripts.count, sizeof(envm_str), envm_str_compare_qsort);
-    result->skipped_scripts.count = scripts.count;
-    result->skipped_scripts.items =
-        envm_arena_copy(arena, scripts.items, scripts.count * sizeof(envm_str));
+        qsort(scripts.items, scripts.count, sizeof(*scripts.items), compare_scripts);
+    result->scripts.count = scripts.count;
+    result->scripts.items =
+        envm_arena_copy(arena, scripts.items, scripts.count * sizeof(*scripts.items));
     envm_vec_release(&scripts);
 }
 
@@ -186,6 +202,8 @@ static struct envm_package_record *record_of_kept(struct envm_arena *arena,
         record->has_size = installed->has_size;
         record->size = installed->size;
     }
+    record->link_scripts = installed->link_scripts;
+    record->link_script_count = installed->link_script_count;
     return record;
 }
 

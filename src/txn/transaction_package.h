@@ -34,9 +34,9 @@ enum envm_code envm_package_job_link(struct envm_package_job *job,
 void envm_prefix_record_set_places(struct envm_arena *arena, int entry_fd,
                                    struct envm_prefix_record *record);
 
-/* Fills records, tree, downloaded and skipped_scripts for an environment that consists of the jobs
- * and of `kept`: installed records that stay, by index of the plan (NULL where there is a job; may
- * be NULL altogether). */
+/* Fills records, tree, downloaded and the scripts that are not run for an environment that consists
+ * of the jobs and of `kept`: installed records that stay, by index of the plan (NULL where there is
+ * a job; may be NULL altogether). */
 void envm_transaction_collect(struct envm_arena *arena, const struct envm_transaction_plan *plan,
                               struct envm_package_job *const *jobs,
                               const struct envm_prefix_record *const *kept,

@@ -5,8 +5,11 @@
 #ifndef ENVM_TXN_TRANSACTION_PLAN_H
 #define ENVM_TXN_TRANSACTION_PLAN_H
 
+#include <envm/change.h>
+
 #include "base/sink.h"
 #include "conda/environment_spec.h"
+#include "conda/link_script.h"
 #include "prefix/package_contents.h"
 #include "store/package_store.h"
 #include "sys/fs_clone.h"
@@ -45,7 +48,10 @@ struct envm_transaction_plan {
     enum envm_clobber_policy clobber;
     enum envm_link_mode link_mode;
     enum envm_durability durability;
-    unsigned threads; /* 0: CPUs */
+    const struct envm_script_consent *scripts; /* who agreed to link scripts; NULL: the records
+                                                  alone say */
+    unsigned script_timeout_s;                 /* for each script; 0: none */
+    unsigned threads;                          /* 0: CPUs */
     const struct envm_sink *sink;
 };
 
@@ -56,7 +62,7 @@ struct envm_transaction_result {
                                              sha256, md5 and size that were found on arrival; in the
                                              arena */
     size_t downloaded;                    /* packages that were not in the cache */
-    struct envm_str_list skipped_scripts; /* "NAME: bin/.x-post-link.sh" of what was linked */
+    struct envm_script_reports scripts;   /* of what was linked and unlinked */
 };
 
 /* Called when everything is in place but nothing is visible yet, with the digest: the lock that

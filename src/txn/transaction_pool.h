@@ -27,6 +27,7 @@ struct envm_package_job {
     struct envm_link_plan plan;
     struct envm_package_record *record; /* completed with what was found on arrival */
     struct envm_sha256 digest;          /* of what it puts into the prefix */
+    struct envm_script_reports scripts; /* that it ships; `ran`: is to be run, and was */
 };
 
 /* Packages between "fetched" and "done" hold descriptors: there are never more than this. */

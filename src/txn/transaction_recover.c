@@ -7,6 +7,7 @@
 #include "sys/fs_lock.h"
 #include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
+#include "txn/script_trial.h"
 
 enum envm_code envm_prefix_lock_take(int prefix_fd, unsigned timeout_ms,
                                      const struct envm_sink *sink, struct envm_fs_lock *ret_lock,
@@ -15,6 +16,31 @@ enum envm_code envm_prefix_lock_take(int prefix_fd, unsigned timeout_ms,
     ENVM_TRY(envm_fs_make_dirs(prefix_fd, ENVM_RELPATH(".envm"), 0777, err));
     return envm_fs_lock_take(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_LOCK), true, timeout_ms, sink,
                              ret_lock, err);
+}
+
+bool envm_prefix_is_at(const char *path, int prefix_fd)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct stat here;
+    struct stat there;
+
+    return envm_fs_open_root(path, &fd, NULL) == ENVM_OK && fstat(prefix_fd, &here) == 0 &&
+           fstat(fd, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+enum envm_code envm_prefix_lock_take_at(const char *path, int prefix_fd, unsigned timeout_ms,
+                                        const struct envm_sink *sink, struct envm_fs_lock *ret_lock,
+                                        struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
+
+    ENVM_TRY(envm_prefix_lock_take(prefix_fd, timeout_ms, sink, &lock, err));
+    if (!envm_prefix_is_at(path, prefix_fd)) {
+        (void)envm_fail(err, ENVM_LOCKED, "'%s' was replaced by another process meanwhile", path);
+        return envm_error_hint(err, ENVM_LOCKED, "run the command again");
+    }
+    *ret_lock = ENVM_TAKE(lock, (struct envm_fs_lock){.fd = -1});
+    return ENVM_OK;
 }
 
 /* Everything below .envm/txn/ID. */
@@ -290,17 +316,30 @@ enum envm_code envm_transaction_recover(struct envm_arena *arena, envm_str prefi
 {
     ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
     ENVM_CLEANUP(envm_fd) int prefix_fd = -1;
+    const struct envm_trial_recovery trial = {.timeout_ms = settings->lock_timeout_ms,
+                                              .dry_run = settings->dry_run,
+                                              .sink = settings->sink};
+    const char *path = envm_cstr(arena, prefix);
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
+    bool undone = false;
 
-    ENVM_TRY(envm_fs_open_root(envm_cstr(arena, prefix), &prefix_fd, err));
-    ENVM_TRY(envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &kind, NULL, err));
-    if (kind == ENVM_FS_ABSENT && !has_temporary_metadata(prefix_fd)) {
-        *ret_result = (struct envm_recover_result){0};
+    *ret_result = (struct envm_recover_result){0};
+    ENVM_TRY(envm_trial_recover(arena, prefix, &trial, &undone, err));
+    ret_result->dropped = undone;
+    /* It was to be made. */
+    if (undone && envm_fs_user_kind(path) == ENVM_FS_ABSENT)
         return ENVM_OK;
-    }
-    ENVM_TRY(
-        envm_prefix_lock_take(prefix_fd, settings->lock_timeout_ms, settings->sink, &lock, err));
-    return envm_transaction_recover_locked(arena, prefix_fd, settings, ret_result, err);
+    ENVM_TRY(envm_fs_open_root(path, &prefix_fd, err));
+    ENVM_TRY(envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &kind, NULL, err));
+    if (kind == ENVM_FS_ABSENT && !has_temporary_metadata(prefix_fd))
+        return ENVM_OK;
+    ENVM_TRY(envm_prefix_lock_take_at(path, prefix_fd, settings->lock_timeout_ms, settings->sink,
+                                      &lock, err));
+    ENVM_TRY(envm_transaction_recover_locked(arena, prefix_fd, settings, ret_result, err));
+    /* The change that ran the scripts is counted once: its folder was dropped with it. */
+    if (undone && ret_result->dropped == 0)
+        ret_result->dropped = 1;
+    return ENVM_OK;
 }
 
 /* --- the look of those who only read ------------------------------------------------------ */
@@ -327,7 +366,13 @@ enum envm_pending envm_transaction_pending(int prefix_fd)
     ENVM_CLEANUP(envm_fs_lock) struct envm_fs_lock lock = {.fd = -1};
     ENVM_CLEANUP(envm_fd) int changes_fd = -1;
     struct search search = {0};
+    enum envm_fs_kind sign = ENVM_FS_ABSENT;
 
+    if (envm_fs_stat(prefix_fd, ENVM_RELPATH(ENVM_TRIAL_SIGN), &sign, NULL, NULL) == ENVM_OK &&
+        sign != ENVM_FS_ABSENT)
+        return envm_fs_lock_is_held(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_LOCK))
+                   ? ENVM_PENDING_RUNNING
+                   : ENVM_PENDING_INTERRUPTED;
     if (envm_fs_open_dir(prefix_fd, ENVM_RELPATH(ENVM_PREFIX_CHANGES), &changes_fd, NULL) !=
         ENVM_OK)
         return ENVM_PENDING_NOTHING;

@@ -25,10 +25,20 @@ enum envm_code envm_prefix_lock_take(int prefix_fd, unsigned timeout_ms,
                                      const struct envm_sink *sink, struct envm_fs_lock *ret_lock,
                                      struct envm_error *err);
 
+/* Whether this folder stands at the path: while its lock was waited for, another one may have taken
+ * its place. */
+bool envm_prefix_is_at(const char *path, int prefix_fd);
+/* The same lock for commands that do not look again: ENVM_LOCKED also when the folder does not
+ * stand at the path any more once its lock is had. */
+enum envm_code envm_prefix_lock_take_at(const char *path, int prefix_fd, unsigned timeout_ms,
+                                        const struct envm_sink *sink, struct envm_fs_lock *ret_lock,
+                                        struct envm_error *err);
+
 enum envm_pending {
     ENVM_PENDING_NOTHING,
     ENVM_PENDING_RUNNING,     /* another process is changing the environment at this moment */
-    ENVM_PENDING_INTERRUPTED, /* a change was interrupted after its commit */
+    ENVM_PENDING_INTERRUPTED, /* a change was interrupted after its commit, or while its link
+                                 scripts ran */
 };
 
 /* Cheap (one system call as a rule), for commands that only read: they warn, and go on. Needs no

@@ -9,6 +9,7 @@
 #include "codec/digest.h"
 #include "conda/package_record.h"
 #include "prefix/link_file.h"
+#include "prefix/script_output.h"
 #include "sys/workers.h"
 #include "txn/journal_apply.h"
 #include "txn/python_cache.h"
@@ -20,10 +21,11 @@ struct old_path {
 };
 
 enum verdict {
-    AS_RECORDED, /* or nothing is there */
-    USERS,       /* the file of a package, changed by the user */
-    NOBODYS,     /* belongs to no package */
-    BEHIND_LINK, /* a folder above it is a symbolic link now */
+    AS_RECORDED,    /* or nothing is there */
+    USERS,          /* the file of a package, changed by the user */
+    NOBODYS,        /* belongs to no package */
+    BEHIND_LINK,    /* a folder above it is a symbolic link now */
+    CHANGED_OUTPUT, /* made by a script of a package that goes, and changed since */
 };
 
 /* One path that goes or is replaced or comes. */
@@ -44,6 +46,7 @@ struct surveyor {
     struct envm_map folders; /* path -> 1: folders that packages that leave had */
     struct envm_map made;    /* path -> 1: folders that were looked at for making */
     struct envm_map going;   /* path -> 1: files that are removed */
+    struct envm_map outputs; /* path -> what link scripts left there */
     ENVM_VEC(struct look) looks;
     ENVM_VEC(envm_str) obstacles; /* paths of nobody's files that are in the way */
 };
@@ -54,6 +57,7 @@ static void surveyor_release(struct surveyor *surveyor)
     envm_map_release(&surveyor->folders);
     envm_map_release(&surveyor->made);
     envm_map_release(&surveyor->going);
+    envm_map_release(&surveyor->outputs);
     envm_vec_release(&surveyor->looks);
     envm_vec_release(&surveyor->obstacles);
 }
@@ -95,6 +99,22 @@ static bool is_as_wanted(const struct envm_link_item *item, const struct envm_se
            envm_sha256_equal(&target->sha256, &seen->sha256);
 }
 
+static bool is_as_script_left(const struct look *look)
+{
+    const struct envm_script_output_entry *entry =
+        envm_script_outputs_find(&look->surveyor->outputs, look->path.s);
+    enum envm_seen_kind kind = look->seen.kind;
+
+    for (; entry; entry = entry->next) {
+        if (!entry->output->removed &&
+            (entry->output->type == ENVM_PATH_SYMLINK ? kind == ENVM_SEEN_SYMLINK
+                                                      : kind == ENVM_SEEN_FILE) &&
+            envm_sha256_equal(&entry->output->sha256, &look->seen.sha256))
+            return true;
+    }
+    return false;
+}
+
 static enum verdict judge(const struct look *look)
 {
     if (look->seen.kind == ENVM_SEEN_NOTHING)
@@ -105,6 +125,10 @@ static enum verdict judge(const struct look *look)
     }
     if (look->item && is_as_wanted(look->item, &look->seen))
         return AS_RECORDED;
+    if (is_as_script_left(look))
+        return AS_RECORDED;
+    if (!look->item && !look->old)
+        return CHANGED_OUTPUT;
     /* A folder of packages that leave; what the user has in it is kept when its turn comes. */
     if (look->seen.kind == ENVM_SEEN_DIRECTORY &&
         envm_map_find(&look->surveyor->folders, look->path.s))
@@ -162,6 +186,41 @@ static void note_old_path(struct surveyor *surveyor, const struct envm_prefix_pa
     envm_map_set(&surveyor->going, path->path.s, 1);
 }
 
+static bool is_leaving(const struct envm_survey *survey, const struct envm_prefix_record *record)
+{
+    for (size_t i = 0; i < survey->leaving_count; i++) {
+        if (survey->leaving[i] == record)
+            return true;
+    }
+    return false;
+}
+
+/* What a script of a package that goes has left goes too, unless somebody else has it. */
+static void note_output(struct surveyor *surveyor, const struct envm_script_output *output)
+{
+    const struct envm_script_output_entry *entry =
+        envm_script_outputs_find(&surveyor->outputs, output->path.s);
+    const struct envm_path_claim *claim =
+        envm_path_registry_find(surveyor->survey->registry, output->path.s);
+    bool is_new = false;
+
+    if (output->removed || (claim && claim->path) || envm_map_find(&surveyor->olds, output->path.s))
+        return;
+    for (; entry; entry = entry->next) {
+        if (!is_leaving(surveyor->survey, entry->record))
+            return;
+    }
+    note_folders_above(surveyor, output->path.s);
+    if (output->type == ENVM_PATH_DIRECTORY) {
+        envm_map_set(&surveyor->folders, output->path.s, 1);
+        return;
+    }
+    *envm_map_get(&surveyor->going, output->path.s, &is_new) = 1;
+    if (is_new)
+        envm_vec_push(&surveyor->looks,
+                      ((struct look){.surveyor = surveyor, .path = output->path}));
+}
+
 static const struct old_path *find_old(const struct surveyor *surveyor, envm_str path)
 {
     const uint64_t *value = envm_map_find(&surveyor->olds, path);
@@ -176,6 +235,10 @@ static void collect_looks(struct surveyor *surveyor)
     for (size_t i = 0; i < survey->leaving_count; i++) {
         for (size_t j = 0; j < survey->leaving[i]->path_count; j++)
             note_old_path(surveyor, &survey->leaving[i]->paths[j]);
+    }
+    for (size_t i = 0; i < survey->leaving_count; i++) {
+        for (size_t j = 0; j < survey->leaving[i]->output_count; j++)
+            note_output(surveyor, &survey->leaving[i]->outputs[j]);
     }
     for (size_t i = 0; i < survey->job_count; i++) {
         const struct envm_package_job *job = survey->jobs[i];
@@ -210,8 +273,8 @@ static void add_removals(struct surveyor *surveyor)
     for (size_t i = 0; i < surveyor->looks.count; i++) {
         const struct look *look = &surveyor->looks.items[i];
 
-        if (look->item || look->verdict == BEHIND_LINK || look->seen.kind == ENVM_SEEN_NOTHING ||
-            look->seen.kind == ENVM_SEEN_DIRECTORY)
+        if (look->item || look->verdict == BEHIND_LINK || look->verdict == CHANGED_OUTPUT ||
+            look->seen.kind == ENVM_SEEN_NOTHING || look->seen.kind == ENVM_SEEN_DIRECTORY)
             continue;
         add_op(surveyor, ENVM_JOURNAL_REMOVE, look->path, &look->seen, look->verdict == USERS);
     }
@@ -393,6 +456,10 @@ enum envm_code envm_survey_operations(struct envm_arena *arena, const struct env
     ENVM_CLEANUP(surveyor)
     struct surveyor surveyor = {.arena = arena, .survey = survey, .journal = journal};
 
+    if (survey->installed)
+        envm_script_outputs_index(
+            arena, (const struct envm_prefix_record *const *)survey->installed->items,
+            survey->installed->count, &surveyor.outputs);
     collect_looks(&surveyor);
     ENVM_TRY(envm_workers_each(survey->threads, look_at, surveyor.looks.items,
                                sizeof(*surveyor.looks.items), surveyor.looks.count, err));

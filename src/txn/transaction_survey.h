@@ -15,6 +15,8 @@ struct envm_survey {
     const struct envm_path_registry *registry; /* settled */
     const struct envm_prefix_record *const *leaving;
     size_t leaving_count;
+    const struct envm_prefix_record_list
+        *installed;                       /* all, for what their scripts left; may be NULL */
     struct envm_package_job *const *jobs; /* what comes; NULL entries are skipped */
     size_t job_count;
     enum envm_clobber_policy clobber; /* LAST: a file of nobody that is in the way is kept under

@@ -16,6 +16,7 @@
 #include "sys/fs_sync.h"
 #include "sys/fs_temp.h"
 #include "sys/fs_tree.h"
+#include "txn/script_trial.h"
 #include "txn/transaction_change.h"
 #include "txn/transaction_recover.h"
 
@@ -91,8 +92,8 @@ static enum envm_code lock_replaced(struct envm_target *target, int fd,
                                     const struct envm_sink *sink, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
-    enum envm_code code =
-        envm_prefix_lock_take(fd, ENVM_CHANGE_LOCK_TIMEOUT_MS, sink, &target->lock, &failure);
+    enum envm_code code = envm_prefix_lock_take_at(
+        target->prefix.ptr, fd, ENVM_CHANGE_LOCK_TIMEOUT_MS, sink, &target->lock, &failure);
 
     if (code != ENVM_LOCKED && code != ENVM_INTERRUPTED)
         return ENVM_OK;
@@ -214,6 +215,7 @@ enum envm_code envm_target_open(struct envm_arena *arena, envm_str prefix, bool 
     target.arena = arena;
     ENVM_TRY(check_prefix(prefix, err));
     target.prefix = envm_arena_str(arena, prefix);
+    ENVM_TRY(envm_trial_recover_now(arena, target.prefix, ENVM_CHANGE_LOCK_TIMEOUT_MS, sink, err));
     ENVM_TRY(look_at_target(&target, replace, sink, err));
     ENVM_TRY_WRAP(open_parent(&target, err), err, "making the environment '%s'", target.prefix.ptr);
     code = make_staging(&target, err);

@@ -65,8 +65,10 @@ static void test_create(void **state)
     assert_sound(f);
     assert_int_equal(f->result.downloaded, 4);
     assert_int_equal(f->linked, 4);
-    assert_int_equal(f->result.skipped_scripts.count, 1);
-    assert_str(f->result.skipped_scripts.items[0], "tools: bin/.tools-post-link.sh");
+    assert_int_equal(f->result.scripts.count, 1);
+    assert_str(f->result.scripts.items[0].package, "tools");
+    assert_str(f->result.scripts.items[0].file, "bin/.tools-post-link.sh");
+    assert_false(f->result.scripts.items[0].ran);
     assert_int_equal(entries(f, "envs"), 1);
     scratch_holds(&f->dir, "envs/one/conda-meta/envm.lock", "the lock\n");
     scratch_holds(&f->dir, "envs/one/conda-meta/state",

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The file beside an environment that says that a tree is on trial at its path: `.NAME.envm-trial`,
+ * two lines: the folder that the tree has while it is not in place, and the tree's inode (both are
+ * on one file system; its device may have another number after a restart). For txn/script_trial.c.
+ */
+#ifndef ENVM_TXN_SCRIPT_MARKER_H
+#define ENVM_TXN_SCRIPT_MARKER_H
+
+#include "base/arena.h"
+#include "base/sink.h"
+#include "sys/fs.h"
+
+struct envm_marker {
+    struct envm_relpath tree; /* "": not written yet */
+    bool has_inode;           /* else the tree never was in place */
+    uint64_t inode;
+};
+
+/* Opens the folder that holds an environment (absolute path), and gives the names in it. */
+enum envm_code envm_marker_place(struct envm_arena *arena, envm_str prefix, int *ret_parent_fd,
+                                 struct envm_relpath *ret_name, struct envm_relpath *ret_marker,
+                                 struct envm_error *err);
+/* The marker's name and `end`: how the names of temporary folders start. In the arena. */
+const char *envm_marker_start(struct envm_arena *arena, struct envm_relpath marker,
+                              const char *end);
+
+/* Both are on the disk when they return. */
+enum envm_code envm_marker_write_tree(int fd, struct envm_relpath tree, struct envm_error *err);
+enum envm_code envm_marker_write_inode(int fd, int tree_fd, struct envm_error *err);
+/* Lines that are not whole do not count. */
+enum envm_code envm_marker_read(struct envm_arena *arena, int fd, struct envm_marker *ret_marker,
+                                struct envm_error *err);
+/* Takes the marker's lock from a trial that is going on, or was. ENVM_LOCKED after the time. */
+enum envm_code envm_marker_claim(int parent_fd, struct envm_relpath marker, unsigned timeout_ms,
+                                 const struct envm_sink *sink, int *ret_fd, struct envm_error *err);
+
+#endif
