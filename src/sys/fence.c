@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/error.h"
+#include "base/str.h"
 #include "sys/fence_child.h"
 #include "sys/landlock.h"
 
@@ -85,9 +88,11 @@ static bool has_children_file(void)
 int envm_fence_abi(void)
 {
     struct envm_fence_filter filter ENVM_UNINITIALIZED;
-    int abi = envm_landlock_abi();
+    const struct envm_fence_filter_kind kind = {.landlock_abi = envm_landlock_abi()};
+    bool good =
+        kind.landlock_abi > 0 && has_children_file() && envm_fence_filter_make(&kind, &filter);
 
-    return abi > 0 && has_children_file() && envm_fence_filter_make(abi, false, &filter) ? abi : 0;
+    return good ? kind.landlock_abi : 0;
 }
 
 static enum envm_code fail_unsafe(struct envm_error *err, int number, const char *what)
@@ -98,11 +103,18 @@ static enum envm_code fail_unsafe(struct envm_error *err, int number, const char
     return ENVM_UNSAFE;
 }
 
-static enum envm_code check_kernel(bool network, int *ret_abi, struct envm_fence_filter *filter,
+struct filters {
+    struct envm_fence_filter asking;
+    struct envm_fence_filter refusing;
+};
+
+static enum envm_code check_kernel(bool network, int *ret_abi, struct filters *filters,
                                    struct envm_error *err)
 {
+    struct envm_fence_filter_kind kind = {.network = network};
+
     errno = 0;
-    *ret_abi = envm_landlock_abi();
+    *ret_abi = kind.landlock_abi = envm_landlock_abi();
     if (*ret_abi == 0) {
         fail_unsafe(err, errno, "the kernel has no Landlock, or it is switched off");
         return envm_error_hint(err, ENVM_UNSAFE,
@@ -113,8 +125,10 @@ static enum envm_code check_kernel(bool network, int *ret_abi, struct envm_fence
         return fail_unsafe(err, 0,
                            "there is no /proc/thread-self/children (a mounted /proc and a kernel "
                            "with CONFIG_PROC_CHILDREN)");
-    if (!envm_fence_filter_make(*ret_abi, network, filter))
+    if (!envm_fence_filter_make(&kind, &filters->refusing))
         return fail_unsafe(err, 0, "no system call filter is known for this processor");
+    kind.asks = true;
+    (void)envm_fence_filter_make(&kind, &filters->asking);
     return ENVM_OK;
 }
 
@@ -147,6 +161,29 @@ static enum envm_code allow_all(int ruleset, int abi, const struct envm_fence_jo
             return ENVM_IO;
         }
     }
+    return ENVM_OK;
+}
+
+/* They exist, since rules about them were made. */
+static enum envm_code real_paths(struct envm_arena *arena, const char *const *paths,
+                                 const char *const **ret_paths, struct envm_error *err)
+{
+    size_t count = 0;
+    const char **real;
+
+    while (paths && paths[count])
+        count++;
+    real = envm_arena_new_array(arena, const char *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        char *path = realpath(paths[i], NULL);
+
+        if (!path)
+            return envm_fail_errno(err, errno, "looking for '%s'", paths[i]);
+        real[i] = envm_arena_str(arena, envm_str_from(path)).ptr;
+        free(path);
+    }
+    real[count] = NULL;
+    *ret_paths = real;
     return ENVM_OK;
 }
 
@@ -381,14 +418,20 @@ enum envm_code envm_fence_run(const struct envm_fence_job *job, struct envm_fenc
     ENVM_CLEANUP(envm_fd) int directory_fd = -1;
     ENVM_CLEANUP(envm_fd) int ruleset_fd = -1;
     ENVM_CLEANUP(pipes) struct pipes pipes = {{-1, -1}, {-1, -1}, {-1, -1}};
-    struct envm_fence_filter filter ENVM_UNINITIALIZED;
-    struct envm_fence_plan plan = {.job = job, .filter = &filter, .parent = getpid()};
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct filters filters ENVM_UNINITIALIZED;
+    struct envm_fence_plan plan = {.job = job,
+                                   .asking_filter = &filters.asking,
+                                   .filter = &filters.refusing,
+                                   .parent = getpid()};
     int abi = 0;
 
-    ENVM_TRY(check_kernel(job->network, &abi, &filter, err));
+    ENVM_TRY(check_kernel(job->network, &abi, &filters, err));
     ENVM_TRY(
         envm_landlock_make(abi, job->network ? &policy_with_network : &policy, &ruleset_fd, err));
     ENVM_TRY_WRAP(allow_all(ruleset_fd, abi, job, err), err, "running '%s'", job->argv[0]);
+    ENVM_TRY_WRAP(real_paths(&arena, job->writable, &plan.roots, err), err, "running '%s'",
+                  job->argv[0]);
     directory_fd = open(job->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
         return envm_fail_errno(err, errno, "running '%s' in '%s'", job->argv[0], job->directory);

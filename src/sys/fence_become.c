@@ -12,10 +12,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/fence_attributes.h"
 #include "sys/fence_child.h"
 #include "sys/landlock.h"
 
 #define LAST_CAPABILITY_KNOWN 63
+#define FD_CHANNEL (ENVM_FENCE_FD_REPORT + 1)
 
 static _Noreturn void fail(enum envm_fence_stage stage, int number)
 {
@@ -79,7 +81,17 @@ static bool set_limits(const struct envm_fence_plan *plan)
            limit_if(RLIMIT_AS, limits->address_bytes);
 }
 
-void envm_fence_become(const struct envm_fence_plan *plan, pid_t supervisor)
+/* 0 or an errno. */
+static int install_filter(const struct envm_fence_plan *plan, int channel)
+{
+    int listener;
+
+    if (envm_fence_filter_install(plan->asking_filter, &listener) != 0)
+        return envm_fence_filter_install(plan->filter, NULL);
+    return envm_fence_send_listener(channel, listener) ? 0 : EIO;
+}
+
+void envm_fence_become(const struct envm_fence_plan *plan, pid_t supervisor, int channel)
 {
     sigset_t none;
     int number;
@@ -95,10 +107,12 @@ void envm_fence_become(const struct envm_fence_plan *plan, pid_t supervisor)
     number = envm_landlock_enter(ENVM_FENCE_FD_RULESET);
     if (number != 0)
         fail(ENVM_FENCE_NO_LANDLOCK, number);
-    envm_fence_close_from(ENVM_FENCE_FD_REPORT + 1);
+    if (dup3(channel, FD_CHANNEL, O_CLOEXEC) < 0)
+        fail(ENVM_FENCE_NO_SECCOMP, errno);
+    envm_fence_close_from(FD_CHANNEL + 1);
     if (!set_limits(plan))
         fail(ENVM_FENCE_NO_LIMITS, errno);
-    number = envm_fence_filter_install(plan->filter);
+    number = install_filter(plan, FD_CHANNEL);
     if (number != 0)
         fail(ENVM_FENCE_NO_SECCOMP, number);
     sigemptyset(&none);

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/fence_attributes.h"
 
 #ifdef ENVM_COVERAGE
 /* _exit would lose what the child has counted. */
@@ -141,15 +143,17 @@ static bool reap(pid_t program, int *ret_status, struct rusage *ret_usage)
     return ended;
 }
 
-static enum watched watch(const struct envm_fence_plan *plan, pid_t program, int *ret_status,
-                          struct rusage *ret_usage)
+static enum watched watch(const struct envm_fence_plan *plan, pid_t program, int listener,
+                          int *ret_status, struct rusage *ret_usage)
 {
     const struct envm_fence_limits *limits = &plan->job->limits;
     uint64_t deadline = envm_clock_monotonic_ms() + limits->wall_ms;
+    uint64_t next_count = 0;
 
     for (;;) {
         struct pollfd pollers[] = {{.fd = ENVM_FENCE_FD_SIGNALS, .events = POLLIN},
-                                   {.fd = ENVM_FENCE_FD_CONTROL, .events = POLLIN}};
+                                   {.fd = ENVM_FENCE_FD_CONTROL, .events = POLLIN},
+                                   {.fd = listener, .events = POLLIN}};
         uint64_t now = envm_clock_monotonic_ms();
         uint64_t left = deadline > now ? deadline - now : 0;
 
@@ -157,13 +161,21 @@ static enum watched watch(const struct envm_fence_plan *plan, pid_t program, int
             return PROGRAM_ENDED;
         if (limits->wall_ms > 0 && left == 0)
             return OUT_OF_TIME;
-        if (limits->processes > 0 && envm_fence_count(limits->processes + 1) > limits->processes)
-            return TOO_MANY;
+        if (limits->processes > 0 && now >= next_count) {
+            if (envm_fence_count(limits->processes + 1) > limits->processes)
+                return TOO_MANY;
+            next_count = now + COUNT_MS;
+        }
         if (limits->wall_ms == 0 || left > COUNT_MS)
             left = COUNT_MS;
-        poll(pollers, 2, (int)left);
+        if (poll(pollers, 3, (int)left) < 0)
+            continue;
         if (take_signals() || pollers[1].revents != 0)
             return ASKED_TO_STOP;
+        if (pollers[2].revents & POLLIN)
+            envm_fence_answer(listener, plan->roots);
+        else if (pollers[2].revents != 0)
+            listener = -1; /* nobody is left who could ask */
     }
 }
 
@@ -208,13 +220,34 @@ static void report(const struct envm_fence_plan *plan, enum watched watched, int
     }
 }
 
+/* Starts the program; the listener's descriptor is left to its end. */
+static pid_t start(const struct envm_fence_plan *plan, int *ret_listener)
+{
+    pid_t self = getpid();
+    int ends[2];
+    long program;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        fail(errno);
+    /* fork would run the handlers of libraries and take locks of the allocator. */
+    program = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (program == 0)
+        envm_fence_become(plan, self, ends[1]);
+    if (program < 0)
+        fail(errno);
+    close(ends[1]);
+    *ret_listener = envm_fence_receive_listener(ends[0]);
+    close(ends[0]);
+    return (pid_t)program;
+}
+
 void envm_fence_supervise(const struct envm_fence_plan *plan)
 {
     struct rusage usage = {0};
-    pid_t self = getpid();
     enum watched watched;
+    int listener = -1;
     int status = 0;
-    long program;
+    pid_t program;
 
     setsid();
     /* Not SIGKILL, which would leave the descendants to themselves. */
@@ -226,19 +259,14 @@ void envm_fence_supervise(const struct envm_fence_plan *plan)
     watch_signals();
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         fail(errno);
-    /* fork would run the handlers of libraries and take locks of the allocator. */
-    program = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-    if (program == 0)
-        envm_fence_become(plan, self);
-    if (program < 0)
-        fail(errno);
+    program = start(plan, &listener);
     /* The output ends when the last process of the program is gone. */
     dup2(STDIN_FILENO, STDOUT_FILENO);
     dup2(STDIN_FILENO, STDERR_FILENO);
     close(ENVM_FENCE_FD_DIRECTORY);
     close(ENVM_FENCE_FD_RULESET);
-    watched = watch(plan, (pid_t)program, &status, &usage);
-    if (envm_fence_kill_all((pid_t)program, &status, &usage))
+    watched = watch(plan, program, listener, &status, &usage);
+    if (envm_fence_kill_all(program, &status, &usage))
         report(plan, watched, status, &usage);
     else
         envm_fence_report(ENVM_FENCE_LEFT_OVER, 0, 0);

@@ -16,8 +16,10 @@
 /* Made before the fork. */
 struct envm_fence_plan {
     const struct envm_fence_job *job;
-    const struct envm_fence_filter *filter;
-    rlim_t user_processes; /* for RLIMIT_NPROC, 0: none */
+    const struct envm_fence_filter *asking_filter;
+    const struct envm_fence_filter *filter; /* where that one cannot be */
+    const char *const *roots;               /* the writable paths without symlinks, up to NULL */
+    rlim_t user_processes;                  /* for RLIMIT_NPROC, 0: none */
     pid_t parent;
     int null_fd;
     int output_fd;  /* for writing */
@@ -50,8 +52,9 @@ struct envm_fence_report {
  * blocked when it is called. */
 _Noreturn void envm_fence_supervise(const struct envm_fence_plan *plan);
 
-/* Becomes the program. All descriptors are where envm_fence_supervise has put them. */
-_Noreturn void envm_fence_become(const struct envm_fence_plan *plan, pid_t supervisor);
+/* Becomes the program. All descriptors are where envm_fence_supervise has put them; the supervisor
+ * waits at the other end of `channel` for the listener. */
+_Noreturn void envm_fence_become(const struct envm_fence_plan *plan, pid_t supervisor, int channel);
 
 /* Descriptors of the supervisor. */
 enum {
@@ -60,7 +63,6 @@ enum {
     ENVM_FENCE_FD_DIRECTORY,
     ENVM_FENCE_FD_RULESET,
     ENVM_FENCE_FD_SIGNALS,
-    ENVM_FENCE_FD_END,
 };
 
 /* Closes all descriptors from `first` on. */

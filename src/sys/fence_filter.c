@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -63,6 +65,9 @@ struct test {
 };
 
 #define MAX_TESTS 3
+
+/* In place of an error: the supervisor is asked. */
+#define ASK 0
 
 /* The call fails with `error` when all tests hold. */
 struct row {
@@ -168,14 +173,27 @@ static const struct row rows[] = {
     {NR_SETXATTRAT, ENOTSUP, ALWAYS, {{0}}},
     {NR_REMOVEXATTRAT, ENOTSUP, ALWAYS, {{0}}},
     {NR_FILE_SETATTR, EPERM, ALWAYS, {{0}}},
-    /* No device, no setuid and no setgid file, however it is made. (setgid by chmod is let through:
-     * folders may have it, and keep it when their mode is changed.) */
+    {SYS_fchmod, ASK, ALWAYS, {{0}}},
+    {SYS_fchmodat, ASK, ALWAYS, {{0}}},
+    {NR_FCHMODAT2, ENOSYS, ALWAYS, {{0}}},
+    {SYS_fchown, ASK, ALWAYS, {{0}}},
+    {SYS_fchownat, ASK, ALWAYS, {{0}}},
+    {SYS_utimensat, ASK, ALWAYS, {{0}}},
+#ifdef SYS_chmod
+    {SYS_chmod, ASK, ALWAYS, {{0}}},
+    {SYS_chown, ASK, ALWAYS, {{0}}},
+    {SYS_lchown, ASK, ALWAYS, {{0}}},
+    /* No C library of today uses them. */
+    {SYS_utime, EPERM, ALWAYS, {{0}}},
+    {SYS_utimes, EPERM, ALWAYS, {{0}}},
+    {SYS_futimesat, EPERM, ALWAYS, {{0}}},
+#endif
+    {SYS_ioctl, EPERM, ALWAYS, {IS(1, ALL_BITS, FS_IOC_SETFLAGS)}},
+    {SYS_ioctl, EPERM, ALWAYS, {IS(1, ALL_BITS, FS_IOC_FSSETXATTR)}},
+    /* No device, no setuid and no setgid file, however it is made. */
     {SYS_mknodat, EPERM, ALWAYS, {IS(2, S_IFMT, S_IFCHR)}},
     {SYS_mknodat, EPERM, ALWAYS, {IS(2, S_IFMT, S_IFBLK)}},
     {SYS_mknodat, EPERM, ALWAYS, {IS_NOT(2, SETID_BITS, 0)}},
-    {SYS_fchmod, EPERM, ALWAYS, {IS_NOT(1, S_ISUID, 0)}},
-    {SYS_fchmodat, EPERM, ALWAYS, {IS_NOT(2, S_ISUID, 0)}},
-    {NR_FCHMODAT2, ENOSYS, ALWAYS, {{0}}},
     {SYS_openat, EPERM, ALWAYS, {IS_NOT(3, SETID_BITS, 0), IS_NOT(2, O_CREAT, 0)}},
     {SYS_openat, EPERM, ALWAYS, {IS_NOT(3, SETID_BITS, 0), IS_NOT(2, __O_TMPFILE, 0)}},
     {NR_OPENAT2, ENOSYS, ALWAYS, {{0}}}, /* its mode is in memory */
@@ -183,7 +201,6 @@ static const struct row rows[] = {
     {SYS_mknod, EPERM, ALWAYS, {IS(1, S_IFMT, S_IFCHR)}},
     {SYS_mknod, EPERM, ALWAYS, {IS(1, S_IFMT, S_IFBLK)}},
     {SYS_mknod, EPERM, ALWAYS, {IS_NOT(1, SETID_BITS, 0)}},
-    {SYS_chmod, EPERM, ALWAYS, {IS_NOT(1, S_ISUID, 0)}},
     {SYS_creat, EPERM, ALWAYS, {IS_NOT(1, SETID_BITS, 0)}},
     {SYS_open, EPERM, ALWAYS, {IS_NOT(2, SETID_BITS, 0), IS_NOT(1, O_CREAT, 0)}},
     {SYS_open, EPERM, ALWAYS, {IS_NOT(2, SETID_BITS, 0), IS_NOT(1, __O_TMPFILE, 0)}},
@@ -247,9 +264,16 @@ static void load(struct envm_fence_filter *filter, size_t offset)
     EMIT(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
-static void refuse(struct envm_fence_filter *filter, uint16_t error)
+static void answer(struct envm_fence_filter *filter, uint32_t action)
 {
-    EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA)));
+    EMIT(BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+static uint32_t action_of(const struct row *row, bool asks)
+{
+    if (row->error == ASK)
+        return asks ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
+    return SECCOMP_RET_ERRNO | row->error;
 }
 
 static uint8_t count_tests(const struct row *row)
@@ -262,7 +286,7 @@ static uint8_t count_tests(const struct row *row)
 }
 
 /* The number of the call is loaded before and after. */
-static void emit_row(struct envm_fence_filter *filter, const struct row *row)
+static void emit_row(struct envm_fence_filter *filter, const struct row *row, bool asks)
 {
     uint8_t tests = count_tests(row);
     /* Each test is three instructions; then come the answer and the number again. */
@@ -279,12 +303,13 @@ static void emit_row(struct envm_fence_filter *filter, const struct row *row)
         EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, test->value, (uint8_t)(differs ? out : 0),
                       (uint8_t)(differs ? 0 : out)));
     }
-    refuse(filter, row->error);
+    answer(filter, action_of(row, asks));
     if (tests > 0)
         load(filter, offsetof(struct seccomp_data, nr));
 }
 
-bool envm_fence_filter_make(int landlock_abi, bool network, struct envm_fence_filter *ret_filter)
+bool envm_fence_filter_make(const struct envm_fence_filter_kind *kind,
+                            struct envm_fence_filter *ret_filter)
 {
     struct envm_fence_filter *filter = ret_filter;
 
@@ -294,25 +319,31 @@ bool envm_fence_filter_make(int landlock_abi, bool network, struct envm_fence_fi
     /* Programs for another instruction set number their calls in another way. */
     load(filter, offsetof(struct seccomp_data, arch));
     EMIT(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
-    refuse(filter, ENOSYS);
+    answer(filter, SECCOMP_RET_ERRNO | ENOSYS);
     load(filter, offsetof(struct seccomp_data, nr));
     if (ARCHITECTURE == AUDIT_ARCH_X86_64) {
         EMIT(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1));
-        refuse(filter, ENOSYS);
+        answer(filter, SECCOMP_RET_ERRNO | ENOSYS);
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        if (applies(rows[i].when, landlock_abi, network))
-            emit_row(filter, &rows[i]);
+        if (applies(rows[i].when, kind->landlock_abi, kind->network))
+            emit_row(filter, &rows[i], kind->asks);
     }
-    EMIT(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    answer(filter, SECCOMP_RET_ALLOW);
     return filter->count < ENVM_FENCE_FILTER_MAX;
 }
 
-int envm_fence_filter_install(const struct envm_fence_filter *filter)
+int envm_fence_filter_install(const struct envm_fence_filter *filter, int *ret_listener)
 {
     /* The kernel takes the program without const, and only reads it. */
     struct sock_fprog program = {.len = filter->count,
                                  .filter = (struct sock_filter *)(uintptr_t)filter->code};
+    unsigned flags = ret_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+    long status = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 ? 0 : errno;
+    if (status < 0)
+        return errno;
+    if (ret_listener)
+        *ret_listener = (int)status;
+    return 0;
 }

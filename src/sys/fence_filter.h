@@ -16,12 +16,19 @@ struct envm_fence_filter {
     unsigned short count;
 };
 
-/* Writes the filter for a kernel with this Landlock ABI. False when there is none for this
- * processor. */
-bool envm_fence_filter_make(int landlock_abi, bool network, struct envm_fence_filter *ret_filter);
+struct envm_fence_filter_kind {
+    int landlock_abi;
+    bool network;
+    bool asks; /* calls that change attributes wait for the supervisor's answer, else they fail */
+};
 
-/* Puts the calling thread under it; PR_SET_NO_NEW_PRIVS must be set. 0 or an errno.
- * Async-signal-safe. */
-int envm_fence_filter_install(const struct envm_fence_filter *filter);
+/* Writes the filter. False when there is none for this processor. */
+bool envm_fence_filter_make(const struct envm_fence_filter_kind *kind,
+                            struct envm_fence_filter *ret_filter);
+
+/* Puts the calling thread under it; PR_SET_NO_NEW_PRIVS must be set. 0 or an errno. With
+ * ret_listener, for a filter that asks, the descriptor by which it does (O_CLOEXEC): EBUSY when a
+ * filter around this process has one already. Async-signal-safe. */
+int envm_fence_filter_install(const struct envm_fence_filter *filter, int *ret_listener);
 
 #endif

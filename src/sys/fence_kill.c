@@ -13,6 +13,7 @@
 
 #include "sys/clock.h"
 #include "sys/fence_child.h"
+#include "sys/fence_text.h"
 
 #define MAX_FOUND 2048
 #define GIVE_UP_MS 10000
@@ -22,35 +23,15 @@ struct found {
     pid_t pids[MAX_FOUND];
 };
 
-static char *put_text(char *to, const char *text)
-{
-    while (*text)
-        *to++ = *text++;
-    return to;
-}
-
-static char *put_number(char *to, pid_t number)
-{
-    char digits[12];
-    unsigned count = 0;
-
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    while (count > 0)
-        *to++ = digits[--count];
-    return to;
-}
-
 static int open_children(pid_t pid)
 {
     char path[64];
-    char *end = put_text(path, "/proc/");
+    char *end = envm_fence_put_text(path, "/proc/");
 
-    end = put_number(end, pid);
-    end = put_text(end, "/task/");
-    end = put_number(end, pid);
-    end = put_text(end, "/children");
+    end = envm_fence_put_number(end, pid);
+    end = envm_fence_put_text(end, "/task/");
+    end = envm_fence_put_number(end, pid);
+    end = envm_fence_put_text(end, "/children");
     *end = '\0';
     return open(path, O_RDONLY | O_CLOEXEC);
 }

@@ -43,9 +43,52 @@ static int probe_socket(int domain, int type, const char *port)
     return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
 }
 
+/* By its descriptor, and by the name that this has in /proc. */
+static long chmod_open(const char *path, mode_t mode, bool by_name)
+{
+    int fd = open(path, (by_name ? O_PATH : O_RDONLY) | O_CLOEXEC);
+    char name[32];
+
+    if (fd < 0)
+        return -1;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    return by_name ? chmod(name, mode) : fchmod(fd, mode);
+}
+
+static int probe_attribute(const char *what, const char *path, const char *value)
+{
+    const struct timespec times[2] = {{1000, 0}, {2000, 5}};
+    mode_t mode = value ? (mode_t)strtoul(value, NULL, 8) : 0;
+    long done = -1;
+    int fd;
+
+    if (strcmp(what, "chmod") == 0)
+        done = chmod(path, mode);
+    else if (strcmp(what, "fchmod") == 0)
+        done = chmod_open(path, mode, false);
+    else if (strcmp(what, "procmod") == 0)
+        done = chmod_open(path, mode, true);
+    else if (strcmp(what, "chown") == 0)
+        done = chown(path, getuid(), getgid());
+    else if (strcmp(what, "lchown") == 0)
+        done = lchown(path, getuid(), getgid());
+    else if (strcmp(what, "fchown") == 0)
+        done = (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 ? -1 : fchown(fd, getuid(), getgid());
+    else if (strcmp(what, "times") == 0)
+        done = utimensat(AT_FDCWD, path, times, 0);
+    else if (strcmp(what, "ltimes") == 0)
+        done = utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
+    else if (strcmp(what, "ftimes") == 0)
+        done = (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 ? -1 : futimens(fd, NULL);
+    else if (strcmp(what, "nowhere") == 0)
+        done = syscall(SYS_fchmodat, AT_FDCWD, 8, mode);
+    else if (strcmp(what, "xattr") == 0)
+        done = setxattr(path, "user.envm", "1", 1, 0);
+    return done >= 0 ? 0 : errno;
+}
+
 static int probe_file(const char *what, const char *path, const char *other)
 {
-    int fd = -1;
     long done = -1;
 
     if (strcmp(what, "read") == 0)
@@ -66,18 +109,10 @@ static int probe_file(const char *what, const char *path, const char *other)
         done = rename(path, other);
     else if (strcmp(what, "symlink") == 0)
         done = symlink(path, other);
-    else if (strcmp(what, "chmod") == 0)
-        done = chmod(path, (mode_t)strtoul(other, NULL, 8));
     else if (strcmp(what, "create") == 0)
         done = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, (mode_t)strtoul(other, NULL, 8));
-    else if (strcmp(what, "fchmod") == 0)
-        done = (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0
-                   ? -1
-                   : fchmod(fd, (mode_t)strtoul(other, NULL, 8));
     else if (strcmp(what, "device") == 0)
         done = mknod(path, S_IFCHR | 0666, 0x103);
-    else if (strcmp(what, "xattr") == 0)
-        done = setxattr(path, "user.envm", "1", 1, 0);
     return done >= 0 ? 0 : errno;
 }
 
@@ -143,6 +178,8 @@ static int probe(char **words)
 
     if (strcmp(words[0], "file") == 0)
         return probe_file(words[1], first, first ? words[3] : NULL);
+    if (strcmp(words[0], "attribute") == 0)
+        return probe_attribute(words[1], first, first ? words[3] : NULL);
     if (strcmp(words[0], "process") == 0)
         return probe_process(words[1], (pid_t)strtol(first, NULL, 10));
     return probe_sockets(words[1], first);
@@ -238,6 +275,11 @@ static int probed(struct world *world, const char *kind, const char *what, const
 static int file(struct world *world, const char *what, const char *path, const char *other)
 {
     return probed(world, "file", what, path, other);
+}
+
+static int attribute(struct world *world, const char *what, const char *path, const char *value)
+{
+    return probed(world, "attribute", what, path, value);
 }
 
 static void output_is(struct world *world, const char *text)
@@ -404,19 +446,98 @@ static void devices_for_nothing_and_chance_are_there(void **state)
     world_drop(&world);
 }
 
+static mode_t mode_of(const struct world *world, const char *path)
+{
+    struct stat status;
+
+    assert_int_equal(fstatat(world->dir.fd, path, &status, 0), 0);
+    return status.st_mode & 07777;
+}
+
 static void no_file_gets_the_rights_of_its_owner(void **state)
 {
     struct world world;
 
     (void)state;
     world_make(&world);
-    assert_int_equal(file(&world, "chmod", "mine", "755"), 0);
-    assert_int_equal(file(&world, "chmod", "mine", "4755"), EPERM);
-    assert_int_equal(file(&world, "fchmod", "mine", "6755"), EPERM);
+    assert_int_equal(attribute(&world, "chmod", "mine", "4755"), EPERM);
+    assert_int_equal(attribute(&world, "fchmod", "mine", "6755"), EPERM);
+    assert_int_equal(attribute(&world, "chmod", "mine", "2755"), EPERM);
+    assert_int_equal(mode_of(&world, "box/mine"), 0644);
     assert_int_equal(file(&world, "create", "new", "4755"), EPERM);
     assert_int_equal(file(&world, "create", "new", "2755"), EPERM);
     assert_int_equal(file(&world, "create", "new", "755"), 0);
-    assert_int_equal(file(&world, "xattr", "mine", NULL), ENOTSUP);
+    assert_int_equal(attribute(&world, "xattr", "mine", NULL), ENOTSUP);
+    /* For folders it is about the group of what is made in them. */
+    assert_int_equal(attribute(&world, "chmod", ".", "2755"), 0);
+    assert_int_equal(mode_of(&world, "box"), 02755);
+    world_drop(&world);
+}
+
+static void attributes_change_inside(void **state)
+{
+    static const char *const calls[] = {"chmod", "fchmod", "procmod"};
+    struct world world;
+    char path[700];
+
+    (void)state;
+    world_make(&world);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(attribute(&world, calls[i], "mine", i % 2 ? "640" : "751"), 0);
+        assert_int_equal(mode_of(&world, "box/mine"), i % 2 ? 0640 : 0751);
+    }
+    snprintf(path, sizeof(path), "%s/../box/mine", world.box);
+    assert_int_equal(attribute(&world, "chmod", path, "600"), 0);
+    assert_int_equal(mode_of(&world, "box/mine"), 0600);
+    assert_int_equal(attribute(&world, "chmod", "none", "600"), ENOENT);
+    assert_int_equal(attribute(&world, "chmod", "mine/none", "600"), ENOTDIR);
+    assert_int_equal(attribute(&world, "chmod", "", "600"), ENOENT);
+    assert_int_equal(attribute(&world, "nowhere", "mine", "600"), EFAULT);
+    assert_int_equal(attribute(&world, "chown", "mine", NULL), 0);
+    assert_int_equal(attribute(&world, "fchown", "mine", NULL), 0);
+    assert_int_equal(attribute(&world, "times", "mine", NULL), 0);
+    assert_int_equal(attribute(&world, "ftimes", "mine", NULL), 0);
+    sh(&world, "set -e; mkdir -p a/b; echo x >a/b/c; chmod -R u=rwX,go= a; cp -pR a copy; "
+               "touch -d 2001-02-03T04:05:06Z copy/b/c; tar -cf x.tar copy; rm -r copy; "
+               "tar -xpf x.tar; mv copy moved; touch -h -r x.tar a; install -m 0711 a/b/c tool; "
+               "TZ=UTC0 stat -c '%a %y' moved/b/c tool | cut -c1-23");
+    assert_int_equal(world.result.status, 0);
+    assert_memory_equal(world.result.output.ptr, "600 2001-02-03 04:05:06\n711 ", 28);
+    world_drop(&world);
+}
+
+static void attributes_outside_stay(void **state)
+{
+    static const char *const calls[] = {"chmod",  "fchmod", "procmod", "chown", "lchown",
+                                        "fchown", "times",  "ltimes",  "ftimes"};
+    struct world world;
+    struct stat before;
+    struct stat after;
+    char sibling[700];
+
+    (void)state;
+    world_make(&world);
+    assert_int_equal(file(&world, "symlink", "../open/file", "way"), 0);
+    assert_int_equal(fstatat(world.dir.fd, "open/file", &before, 0), 0);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        assert_int_equal(attribute(&world, calls[i], "../open/file", "777"), EPERM);
+        assert_int_equal(attribute(&world, calls[i], world.open, "777"), EPERM);
+    }
+    assert_int_equal(attribute(&world, "chmod", "way", "777"), EPERM);
+    assert_int_equal(attribute(&world, "times", "way", NULL), EPERM);
+    assert_int_equal(attribute(&world, "lchown", "way", NULL), 0);
+    assert_int_equal(attribute(&world, "ltimes", "way", NULL), 0);
+    assert_int_equal(attribute(&world, "chmod", "../closed/file", "777"), EPERM);
+    assert_int_equal(attribute(&world, "chmod", "..", "777"), EPERM);
+    /* Its name only begins like that of what may be written. */
+    assert_int_equal(mkdirat(world.dir.fd, "box2", 0755), 0);
+    snprintf(sibling, sizeof(sibling), "%s2", world.box);
+    assert_int_equal(attribute(&world, "chmod", sibling, "777"), EPERM);
+    assert_int_equal(fstatat(world.dir.fd, "open/file", &after, 0), 0);
+    assert_int_equal(after.st_mode, before.st_mode);
+    assert_int_equal(after.st_mtime, before.st_mtime);
+    assert_int_equal(after.st_ctime, before.st_ctime);
+    assert_int_equal(mode_of(&world, "closed/file"), 0644);
     world_drop(&world);
 }
 
@@ -728,6 +849,37 @@ static void descriptors_are_closed_without_close_range(void **state)
     world_drop(&world);
 }
 
+/* As in a container whose engine answers some calls itself: there can be one listener only. */
+static bool attributes_fail_closed(void *argument)
+{
+    struct world *world = argument;
+    struct envm_fence_filter filter;
+    const struct envm_fence_filter_kind kind = {.landlock_abi = 7, .asks = true};
+    struct sock_fprog program = {
+        .filter = (struct sock_filter[]){BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}, .len = 1};
+    bool good =
+        envm_fence_filter_make(&kind, &filter) &&
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program) >=
+            0 &&
+        run_sh(world, "chmod 777 mine || echo x >refused; chmod 777 ../open/file") == ENVM_OK &&
+        world->result.status == 1 && scratch_has(&world->dir, "box/refused");
+
+    envm_fence_result_release(&world->result);
+    return good;
+}
+
+static void a_listener_around_it_makes_attributes_fail(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_make(&world);
+    /* Any call that is not used, for the privilege to install filters. */
+    without_syscall(SYS_acct, EPERM, attributes_fail_closed, &world);
+    assert_int_equal(mode_of(&world, "open/file"), 0644);
+    world_drop(&world);
+}
+
 /* What the filter adds where Landlock is older; it is installed alone. */
 static void an_older_landlock_is_made_up_for(void **state)
 {
@@ -741,10 +893,11 @@ static void an_older_landlock_is_made_up_for(void **state)
     snprintf(path, sizeof(path), "%s/mine", world.box);
     pid = fork();
     if (pid == 0) {
+        const struct envm_fence_filter_kind kind = {.landlock_abi = 2};
         struct envm_fence_filter filter;
-        bool good = envm_fence_filter_make(2, false, &filter) &&
+        bool good = envm_fence_filter_make(&kind, &filter) &&
                     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-                    envm_fence_filter_install(&filter) == 0;
+                    envm_fence_filter_install(&filter, NULL) == 0;
 
         good = good && probe_file("truncate", path, NULL) == EPERM &&
                probe_file("empty", path, NULL) == EPERM && probe_file("read", path, NULL) == 0 &&
@@ -765,11 +918,12 @@ static bool as_somebody(void *argument)
     world->job.limits.processes = 20;
     if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0 ||
         run_sh(world, "id -u; echo x >file; echo y >../file; echo z >../open/file; cat file; "
-                      "(setsid sleep 300 &) ; kill -9 $PPID") != ENVM_OK)
+                      "chmod 741 file; stat -c %a file; chmod 777 ../open/file; (setsid sleep 300 "
+                      "&) ; kill -9 $PPID") != ENVM_OK)
         return false;
     return world->result.end == ENVM_FENCE_EXITED &&
            strncmp(world->result.output.ptr, "65534\n", 6) == 0 &&
-           strstr(world->result.output.ptr, "x\n") && !scratch_has(&world->dir, "file");
+           strstr(world->result.output.ptr, "x\n741\n") && !scratch_has(&world->dir, "file");
 }
 
 static void it_needs_no_rights(void **state)
@@ -802,6 +956,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(reading_stays_inside),
         cmocka_unit_test(devices_for_nothing_and_chance_are_there),
         cmocka_unit_test(no_file_gets_the_rights_of_its_owner),
+        cmocka_unit_test(attributes_change_inside),
+        cmocka_unit_test(attributes_outside_stay),
         cmocka_unit_test(other_processes_are_out_of_reach),
         cmocka_unit_test(the_kernel_is_out_of_reach),
         cmocka_unit_test(there_is_a_network_on_demand_only),
@@ -815,6 +971,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_cannot_start_is_an_error),
         cmocka_unit_test(without_the_means_nothing_is_run),
         cmocka_unit_test(descriptors_are_closed_without_close_range),
+        cmocka_unit_test(a_listener_around_it_makes_attributes_fail),
         cmocka_unit_test(an_older_landlock_is_made_up_for),
         cmocka_unit_test(it_needs_no_rights),
     };
