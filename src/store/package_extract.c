@@ -2,6 +2,7 @@
 #include "store/package_extract.h"
 
 #include "base/error.h"
+#include "base/vec.h"
 #include "conda/package_record.h"
 #include "store/package_container.h"
 #include "sys/clock.h"
@@ -59,9 +60,9 @@ static void collect_others(struct envm_arena *arena, const struct envm_tree_writ
                            struct envm_manifest *manifest)
 {
     const struct envm_package_contents *contents = &manifest->contents;
+    ENVM_VEC(struct envm_package_path) others = {0}; /* few: the size of all is not set aside */
     size_t next = 0;
 
-    manifest->others = envm_arena_new_array(arena, struct envm_package_path, writer->entries.count);
     for (size_t i = 0; i < writer->entries.count; i++) {
         const struct envm_package_path *path = &writer->entries.items[i];
 
@@ -72,8 +73,12 @@ static void collect_others(struct envm_arena *arena, const struct envm_tree_writ
                       envm_str_equal(contents->paths[next].path.s, path->path.s);
 
         if (!listed && path->type != ENVM_PATH_DIRECTORY)
-            manifest->others[manifest->other_count++] = *path;
+            envm_vec_push(&others, *path);
     }
+    manifest->others =
+        envm_arena_copy(arena, others.items, others.count * sizeof(struct envm_package_path));
+    manifest->other_count = others.count;
+    envm_vec_release(&others);
 }
 
 /* The record knows the name; a record made by hand may have only a URL. */

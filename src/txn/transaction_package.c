@@ -77,12 +77,12 @@ void envm_prefix_record_set_places(struct envm_arena *arena, int entry_fd,
 }
 
 /* What the package has in the prefix, and what it lost to others. */
-static void take_paths(struct envm_package_job *job, struct envm_prefix_record *record)
+static void take_paths(struct envm_arena *arena, const struct envm_link_plan *plan,
+                       struct envm_prefix_record *record)
 {
-    const struct envm_link_plan *plan = &job->plan;
-    envm_str *lost = envm_arena_new_array(&job->arena, envm_str, plan->count);
+    envm_str *lost = envm_arena_new_array(arena, envm_str, plan->count);
 
-    record->paths = envm_arena_new_array(&job->arena, struct envm_prefix_path, plan->count);
+    record->paths = envm_arena_new_array(arena, struct envm_prefix_path, plan->count);
     record->lost.items = lost;
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->items[i].lost)
@@ -97,18 +97,19 @@ static enum envm_code write_record(struct envm_package_job *job,
                                    struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(RECORD_SIZE_MAX);
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0}; /* the job's lives to the end */
     ENVM_CLEANUP(envm_fd) int fd = -1;
     struct envm_prefix_record record = {.record = job->record,
                                         .requested_specs = job->package->requested_specs,
                                         .link_type = hardlinked ? 1 : 3};
     struct envm_relpath path;
 
-    ENVM_TRY(envm_prefix_record_path(&job->arena, job->record, &path, err));
-    take_paths(job, &record);
+    ENVM_TRY(envm_prefix_record_path(&arena, job->record, &path, err));
+    take_paths(&arena, &job->plan, &record);
     job->digest = envm_installed_package_digest(record.paths, record.path_count);
     record.package_digest =
-        envm_arena_printf(&job->arena, "sha256:%s", envm_sha256_hex(&job->digest).text);
-    envm_prefix_record_set_places(&job->arena, job->entry.dirfd, &record);
+        envm_arena_printf(&arena, "sha256:%s", envm_sha256_hex(&job->digest).text);
+    envm_prefix_record_set_places(&arena, job->entry.dirfd, &record);
 
     envm_prefix_record_write(&record, &text);
     if (text.overflowed)
