@@ -298,8 +298,9 @@ static void list_damage(struct repairing *r, const struct envm_verify_result *fo
 {
     for (size_t i = 0; i < found->finding_count; i++)
         if (found->findings[i].kind != ENVM_FINDING_EXTRA)
-            envm_vec_push(&r->repaired, ((struct envm_repair_item){found->findings[i].path,
-                                                                   found->findings[i].package}));
+            envm_vec_push(&r->repaired, ((struct envm_repair_item){
+                                            envm_arena_str(r->arena, found->findings[i].path),
+                                            envm_arena_str(r->arena, found->findings[i].package)}));
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */
@@ -399,6 +400,7 @@ static enum envm_code list_metadata(struct repairing *r, struct envm_error *err)
 
 static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error *err)
 {
+    ENVM_CLEANUP(envm_arena) struct envm_arena scratch = {0}; /* all records once more */
     struct envm_verify_result found = {0};
 
     if (!dry_run)
@@ -412,7 +414,7 @@ static enum envm_code mend(struct repairing *r, bool dry_run, struct envm_error 
         ENVM_TRY(rebuild_records(r, err));
     }
     ENVM_TRY(
-        envm_prefix_verify(r->arena, r->fd, r->report->prefix, r->context->threads, &found, err));
+        envm_prefix_verify(&scratch, r->fd, r->report->prefix, r->context->threads, &found, err));
     if (dry_run) {
         list_damage(r, &found);
         return list_metadata(r, err);
