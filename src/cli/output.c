@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/alloc.h"
 #include "base/hex.h"
+#include "base/size_text.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "cli/command.h"
@@ -19,15 +20,7 @@
 
 void envm_cli_format_size(uint64_t bytes, char buffer[16])
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-        value /= 1000;
-        unit++;
-    }
-    snprintf(buffer, 16, value < 100 && unit > 0 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    snprintf(buffer, 16, "%s", envm_size_text(bytes).text);
 }
 
 /* Lines and dots that envm draws itself, for terminals that know ASCII only. Names and values that

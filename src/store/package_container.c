@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/size_text.h"
 #include "codec/json_reader.h"
 #include "codec/zip.h"
 #include "sys/fs.h"
@@ -173,8 +174,11 @@ static enum envm_code check_free_space(const struct envm_package_file *file, int
         return ENVM_OK;
     return envm_error_hint(
         err,
-        envm_fail(err, ENVM_IO, "'%s' unpacks to %llu bytes, the cache's disk has %llu left",
-                  file->name, (unsigned long long)needed, (unsigned long long)available),
+        envm_fail(err, ENVM_IO,
+                  "'%s' unpacks to %s and %s have to stay free beside it, but %s are free on the "
+                  "file system of the package cache",
+                  file->name, envm_size_text(needed).text, envm_size_text(DISK_RESERVE).text,
+                  envm_size_text(available).text),
         "free some space, or move the package cache to another disk");
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/size_text.h"
 #include "conda/package_record.h"
 #include "txn/change_scripts.h"
 #include "txn/change_stage.h"
@@ -282,10 +283,10 @@ static enum envm_code check_space(struct changing *c, const struct envm_survey *
     ENVM_TRY(envm_fs_free_space(c->change->prefix_fd, &available, err));
     if (needed <= available)
         return ENVM_OK;
-    code = envm_fail(err, ENVM_IO,
-                     "the change needs %.1f MB, %.1f MB are free on the file system of %s; nothing "
-                     "was changed",
-                     (double)needed / 1e6, (double)available / 1e6, c->change->prefix.ptr);
+    code = envm_fail(
+        err, ENVM_IO,
+        "the change needs %s, %s are free on the file system of %s; nothing was changed",
+        envm_size_text(needed).text, envm_size_text(available).text, c->change->prefix.ptr);
     return envm_error_hint(err, code, "free some space and try again");
 }
 

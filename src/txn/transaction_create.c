@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/size_text.h"
 #include "base/hex.h"
 #include "base/utf8.h"
 #include "conda/package_record.h"
@@ -60,10 +61,10 @@ static enum envm_code check_space(struct creation *creation, struct envm_error *
     ENVM_TRY(envm_fs_free_space(creation->target.staging_fd, &available, err));
     if (needed <= available)
         return ENVM_OK;
-    (void)envm_fail(
-        err, ENVM_IO,
-        "the packages need more than %.1f MB, %.1f MB are free on the file system of %.*s",
-        (double)needed / 1e6, (double)available / 1e6, ENVM_STR_ARGS(creation->place->prefix));
+    (void)envm_fail(err, ENVM_IO,
+                    "the packages need more than %s, %s are free on the file system of %.*s",
+                    envm_size_text(needed).text, envm_size_text(available).text,
+                    ENVM_STR_ARGS(creation->place->prefix));
     return envm_error_hint(err, ENVM_IO, "free some space, or choose another path");
 }
 

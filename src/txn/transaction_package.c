@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/size_text.h"
 #include "base/hex.h"
 #include "base/str.h"
 #include "base/vec.h"
@@ -130,8 +131,10 @@ static enum envm_code check_space(const struct envm_package_job *job,
     ENVM_TRY(envm_fs_free_space(place->fd, &available, err));
     if (needed <= available)
         return ENVM_OK;
-    return envm_fail(err, ENVM_IO, "needs %.1f MB, %.1f MB are free on the file system of %.*s",
-                     (double)needed / 1e6, (double)available / 1e6, ENVM_STR_ARGS(place->prefix));
+    (void)envm_fail(err, ENVM_IO, "needs %s, %s are free on the file system of %.*s",
+                    envm_size_text(needed).text, envm_size_text(available).text,
+                    ENVM_STR_ARGS(place->prefix));
+    return envm_error_hint(err, ENVM_IO, "free some space, or choose another path");
 }
 
 enum envm_code envm_package_job_link(struct envm_package_job *job,

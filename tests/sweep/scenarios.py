@@ -299,7 +299,7 @@ def judge(scenario, world, sampled, after_power_loss=False):
         wrong.append(f"run again: {check.differences(goal, scenario.state())}")
     wrong += check.check_residue(os.path.dirname(world.prefix) + "/env", world.path("home"),
                                  world.path("tmp"))
-    wrong += [f"{name} is left beside the environment" for name in os.listdir(world.base)
+    wrong += [f"{name} is left beside the environment" for name in os.listdir(os.path.dirname(world.prefix))
               if name.startswith(".env.") or name.startswith(".envm")]
     if check.tree_of(world.path("outside")) != world.outside:
         wrong.append("something outside was touched")

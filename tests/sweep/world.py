@@ -45,7 +45,7 @@ def make_channel(root, newer):
 class World:
     """One machine: channel, cache, environment, home, and a tree that nobody may touch."""
 
-    def __init__(self, base, envm, injector, preload=None):
+    def __init__(self, base, envm, injector, preload=None, place=""):
         self.envm, self.injector, self.preload = envm, injector, preload
         self.base = tempfile.mkdtemp(prefix="envm-sweep.", dir=base)
         for name in ("home", "tmp", "outside", "keep"):
@@ -61,7 +61,8 @@ class World:
             "CONDA_OVERRIDE_LINUX": "6.1", "CONDA_OVERRIDE_CUDA": "",
             # The leak check cannot run under a tracer, and the code is that of a finding.
             "ASAN_OPTIONS": "detect_leaks=0:exitcode=99:abort_on_error=0:verify_asan_link_order=0"}
-        self.prefix = self.path("env")
+        self.prefix = self.path(place, "env")
+        os.makedirs(os.path.dirname(self.prefix), exist_ok=True)
         make_channel(self.path("channel"), newer=False)
         self.lock("old", "lib", "app", "python", "tool", "going")
         make_channel(self.path("channel"), newer=True)
@@ -94,9 +95,10 @@ class World:
         subprocess.run(["cp", "-a", tree, self.path("keep", name)], check=True)
 
     def restore(self, name, kept):
-        shutil.rmtree(self.path(name), ignore_errors=True)
+        path = self.prefix if name == "env" else self.path(name)
+        shutil.rmtree(path, ignore_errors=True)
         if kept:
-            subprocess.run(["cp", "-a", self.path("keep", kept), self.path(name)], check=True)
+            subprocess.run(["cp", "-a", self.path("keep", kept), path], check=True)
 
     def run(self, *words, inject=()):
         """Exit status (None: killed), stderr, and the injector's report."""
