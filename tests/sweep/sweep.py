@@ -7,7 +7,8 @@ checks what is left.
 
     --mode kill|error|double|interrupt|alloc
                                SIGKILL (default); an error returned; killed, and killed again in the
-                               recovery; SIGINT; an allocation fails, or all from one on
+                               recovery or in the same command run again; SIGINT; an allocation
+                               fails, or all from one on
     --scenario NAME[,NAME]     default: all of the mode
     --seconds N                stop after about N seconds, with points spread evenly (default 50)
     --sample N                 N points, spread evenly
@@ -85,9 +86,12 @@ def run_point(scenario, world, point, args):
         if code == 0 and not check.is_pending(world.prefix) and scenario.state() != success:
             wrong.append("it claims success: "
                          f"{check.differences(success, scenario.state())}")
-    if second and check.is_pending(world.prefix):
-        _, _, again = world.run("recover", "-p", world.prefix, inject=("-k", str(second)))
-        if "fired" in again:
+    if second:
+        # In the recovery of a change that was committed, else in the same command run again.
+        words = (("recover", "-p", world.prefix), second % 60 + 1) if check.is_pending(
+            world.prefix) else (scenario.command(), second)
+        _, _, again = world.run(*words[0], inject=("-k", str(words[1])))
+        if fired and "fired" in again:
             fired = (*fired, "then", *again["fired"])
     wrong += judge(scenario, world, number % 10 == 0)
     return fired, [f"{text} [{errors.decode(errors='replace').strip()[:300]}]" for text in wrong]
@@ -96,7 +100,7 @@ def run_point(scenario, world, point, args):
 def points_of(total, args, choice):
     numbers = range(1, total + 1)
     if args.mode == "double":
-        return [(number, None, choice.randint(1, 60)) for number in numbers]
+        return [(number, None, choice.randint(1, total)) for number in numbers]
     kinds = {"error": args.errors, "alloc": (None,) if args.once else (None, "+")}.get(args.mode, (None,))
     return [(number, kind, 0) for number in numbers for kind in kinds]
 
@@ -107,7 +111,7 @@ class Sweep:
         self.local = threading.local()
         self.worlds = []
         self.lock = threading.Lock()
-        self.done = self.fired = self.violations = 0
+        self.done = self.fired = self.twice = self.violations = 0
         self.distinct = set()
         self.deadline = None if args.all or args.sample else time.monotonic() + args.seconds
 
@@ -138,6 +142,7 @@ class Sweep:
         with self.lock:
             self.done += 1
             self.fired += fired is not None
+            self.twice += "then" in (fired or ())
             if fired:
                 self.distinct.add((name, *fired))
             self.violations += bool(wrong)
@@ -146,7 +151,8 @@ class Sweep:
 
     def result(self, asked):
         what = "call stacks" if self.args.mode == "alloc" else "(system call, index)"
-        print(f"{self.args.mode}: {asked} points, {self.done} run, {self.fired} fired, "
+        twice = f"{self.twice} twice, " if self.args.mode == "double" else ""
+        print(f"{self.args.mode}: {asked} points, {self.done} run, {self.fired} fired, {twice}"
               f"{len(self.distinct)} distinct {what}, {self.violations} violations")
         return 1 if self.violations or self.fired == 0 else 0
 
@@ -171,7 +177,7 @@ def parse():
     args.errors = args.errors.split(",")
     args.reads = args.mode == "error"
     args.base = os.environ.get("TMPDIR") or ("/dev/shm" if os.path.isdir("/dev/shm") else "/tmp")
-    names = ["sync", "install", "clobber"] if args.mode == "double" else list(SCENARIOS)
+    names = list(SCENARIOS)
     if args.mode == "interrupt":
         names.remove("recover")  # has nothing to stop before
     args.scenarios = args.scenario.split(",") if args.scenario else names
