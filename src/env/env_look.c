@@ -137,7 +137,8 @@ static enum envm_code remove_tree(struct envm_arena *arena, envm_str prefix, str
     ENVM_TRY(envm_relpath_parse(arena, envm_str_skip(prefix, slash + 1), &name, err));
     ENVM_TRY(envm_fs_open_root(parent, &parent_fd, err));
     envm_fs_sweep_dirs(parent_fd, ENVM_REMOVED_PREFIX);
-    return envm_fs_discard(parent_fd, name, ENVM_REMOVED_PREFIX, err);
+    /* What makes it an environment goes last, so that the command can be run again. */
+    return envm_fs_discard(parent_fd, name, ENVM_REMOVED_PREFIX, "conda-meta", err);
 }
 
 /* Nobody else may be changing it. */

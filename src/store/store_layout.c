@@ -347,11 +347,22 @@ static enum envm_code unlink_if_there(int dirfd, struct envm_relpath path, struc
     return kind == ENVM_FS_ABSENT ? ENVM_OK : envm_fs_unlink(dirfd, path, err);
 }
 
+/* A folder of the lower layer of an overlay cannot be renamed. Without its manifest the package is
+ * none any more. */
+static enum envm_code remove_in_place(struct envm_store *store,
+                                      const struct envm_store_place *place, struct envm_error *err)
+{
+    ENVM_TRY(unlink_if_there(store->pkgs_fd, place->manifest, err));
+    return envm_fs_remove_tree(store->pkgs_fd, place->tree, err);
+}
+
 enum envm_code envm_store_hide(struct envm_store *store, const struct envm_store_place *place,
                                struct envm_arena *arena, struct envm_relpath *ret_trash,
                                struct envm_error *err)
 {
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
+    enum envm_code code;
 
     *ret_trash = (struct envm_relpath){0};
     ENVM_TRY(envm_fs_stat(store->pkgs_fd, place->tree, &kind, NULL, err));
@@ -360,7 +371,14 @@ enum envm_code envm_store_hide(struct envm_store *store, const struct envm_store
 
         ENVM_TRY(envm_fs_temp_dir(store->run_fd, "trash-", arena, &trash, err));
         ENVM_TRY(envm_relpath_join(arena, trash, ENVM_STR("tree"), &tree, err));
-        ENVM_TRY(envm_fs_rename(store->pkgs_fd, place->tree, store->run_fd, tree, err));
+        code = envm_fs_rename(store->pkgs_fd, place->tree, store->run_fd, tree, &failure);
+        if (code == ENVM_IO && failure.cause == EXDEV)
+            return remove_in_place(store, place, err);
+        if (code != ENVM_OK) {
+            if (err)
+                envm_error_move(err, &failure);
+            return code;
+        }
         *ret_trash = trash;
     }
     return unlink_if_there(store->pkgs_fd, place->manifest, err);

@@ -49,13 +49,25 @@ enum envm_code envm_fs_open_read(int dirfd, struct envm_relpath path, int *ret_f
     return ENVM_OK;
 }
 
+/* Packages whose paths differ in the case of letters only can be installed where those differ. */
+static enum envm_code fail_new(struct envm_error *err, int number, const char *doing, envm_str path)
+{
+    enum envm_code code = envm_fs_fail_below(err, number, doing, path);
+
+    return number == EEXIST
+               ? envm_error_hint(err, code,
+                                 "something of that name is there, perhaps in other letters: does "
+                                 "the file system tell upper from lower case?")
+               : code;
+}
+
 enum envm_code envm_fs_create(int dirfd, struct envm_relpath path, mode_t mode, int *ret_fd,
                               struct envm_error *err)
 {
     int fd = envm_beneath_open(dirfd, path.s.ptr, O_WRONLY | O_CREAT | O_EXCL, mode);
 
     if (fd < 0)
-        return envm_fs_fail_below(err, -fd, "creating", path.s);
+        return fail_new(err, -fd, "creating", path.s);
     *ret_fd = fd;
     return ENVM_OK;
 }
@@ -141,8 +153,12 @@ enum envm_code envm_fs_symlink(int dirfd, struct envm_relpath path, const char *
 
     if (status == 0 && symlinkat(target, place.dirfd, place.leaf) != 0)
         status = -errno;
+    if (status == -EPERM)
+        return envm_error_hint(err, envm_fs_fail_below(err, EPERM, "making symbolic link", path.s),
+                               "the file system may know no symbolic links (vfat, exfat, some "
+                               "shares): choose a path on another one");
     if (status < 0)
-        return envm_fs_fail_below(err, -status, "making symbolic link", path.s);
+        return fail_new(err, -status, "making symbolic link", path.s);
     return ENVM_OK;
 }
 

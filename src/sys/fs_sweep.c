@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/fs_sweep.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -22,10 +23,44 @@ static enum envm_code move_away(int dirfd, struct envm_relpath name, struct envm
     return envm_fs_rename(dirfd, name, dirfd, moved, err);
 }
 
+struct removal {
+    int fd;
+    const char *last;
+};
+
+static enum envm_code remove_unless_last(void *user, const struct envm_fs_entry *entry, bool *skip,
+                                         struct envm_error *err)
+{
+    const struct removal *removal = user;
+    ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    struct envm_relpath path;
+
+    *skip = true;
+    if (envm_str_equal_c(entry->path, removal->last) ||
+        envm_relpath_parse(&arena, entry->path, &path, NULL) != ENVM_OK)
+        return ENVM_OK; /* goes with the rest, whatever its name */
+    return envm_fs_remove_tree(removal->fd, path, err);
+}
+
+enum envm_code envm_fs_remove_tree_but_last(int dirfd, struct envm_relpath name, const char *last,
+                                            struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_fd) int fd = -1;
+    struct removal removal = {.last = last};
+
+    if (last) {
+        ENVM_TRY(envm_fs_open_dir(dirfd, name, &fd, err));
+        removal.fd = fd;
+        ENVM_TRY(envm_fs_walk(fd, remove_unless_last, &removal, err));
+    }
+    return envm_fs_remove_tree(dirfd, name, err);
+}
+
 enum envm_code envm_fs_discard(int dirfd, struct envm_relpath name, const char *prefix,
-                               struct envm_error *err)
+                               const char *last, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_arena) struct envm_arena arena = {0};
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
     ENVM_CLEANUP(envm_fd) int fd = -1;
     struct envm_relpath trash;
     enum envm_code code;
@@ -34,12 +69,15 @@ enum envm_code envm_fs_discard(int dirfd, struct envm_relpath name, const char *
     /* Tells a sweep that somebody is at it; without locks two at it do no harm either. */
     if (envm_fs_open_dir(dirfd, trash, &fd, NULL) == ENVM_OK)
         (void)flock(fd, LOCK_EX | LOCK_NB);
-    code = move_away(dirfd, name, trash, &arena, err);
-    if (code != ENVM_OK) {
-        (void)envm_fs_remove_tree(dirfd, trash, NULL);
-        return code;
-    }
-    return envm_fs_remove_tree(dirfd, trash, err);
+    code = move_away(dirfd, name, trash, &arena, &failure);
+    if (code == ENVM_OK)
+        return envm_fs_remove_tree(dirfd, trash, err);
+    (void)envm_fs_remove_tree(dirfd, trash, NULL);
+    if (failure.cause == EXDEV)
+        return envm_fs_remove_tree_but_last(dirfd, name, last, err);
+    if (err)
+        envm_error_move(err, &failure);
+    return code;
 }
 
 /* --- sweep ---------------------------------------------------------------------------------- */

@@ -12,9 +12,14 @@
 
 /* Removes dirfd/name, a tree of one component: one rename to dirfd/<prefix><random> makes it
  * invisible at once, then it is deleted. What a killed call leaves is found by envm_fs_sweep_dirs.
- */
+ * A folder of the lower layer of an overlay cannot be renamed: it is deleted where it is, `last` (a
+ * name in it, or NULL) at the end. */
 enum envm_code envm_fs_discard(int dirfd, struct envm_relpath name, const char *prefix,
-                               struct envm_error *err);
+                               const char *last, struct envm_error *err);
+
+/* The slow way alone. */
+enum envm_code envm_fs_remove_tree_but_last(int dirfd, struct envm_relpath name, const char *last,
+                                            struct envm_error *err);
 
 /* Removes every directory <prefix><random> directly below dirfd that nobody holds a flock on. Other
  * names are never touched. Best effort. */

@@ -236,9 +236,29 @@ static enum envm_code made_meanwhile(const struct envm_target *target, struct en
                            "run the command again: it finds out whether that is what you want");
 }
 
+/* A folder of the lower layer of an overlay cannot be renamed: the old environment goes first, what
+ * makes it one at the end. */
+static enum envm_code replace_in_steps(struct envm_target *target, const struct envm_sink *sink,
+                                       struct envm_error *err)
+{
+    bool existed = false;
+
+    envm_sink_log(sink, ENVM_LOG_INFO,
+                  "%s lies in the lower layer of an overlay and cannot be replaced in one step",
+                  target->prefix.ptr);
+    ENVM_TRY(envm_fs_remove_tree_but_last(target->parent_fd, target->name, "conda-meta", err));
+    ENVM_TRY(envm_fs_rename_new(target->parent_fd, target->staging, target->parent_fd, target->name,
+                                &existed, err));
+    if (existed)
+        return made_meanwhile(target, err);
+    target->staging = (struct envm_relpath){0}; /* there is no old one any more */
+    return ENVM_OK;
+}
+
 /* The environment that stands there and the new one change places in one step where the kernel
  * can, else in two. Afterwards `staging` is where the old one is. */
-static enum envm_code exchange(struct envm_target *target, struct envm_error *err)
+static enum envm_code exchange(struct envm_target *target, const struct envm_sink *sink,
+                               struct envm_error *err)
 {
     envm_str start = staging_start(target);
     struct envm_relpath old = {0};
@@ -248,6 +268,8 @@ static enum envm_code exchange(struct envm_target *target, struct envm_error *er
     if (renameat2(target->parent_fd, target->staging.s.ptr, target->parent_fd, target->name.s.ptr,
                   RENAME_EXCHANGE) == 0)
         return ENVM_OK;
+    if (errno == EXDEV)
+        return replace_in_steps(target, sink, err);
     if (errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP)
         return envm_fail_errno(err, errno, "putting the environment in place of '%s'",
                                target->prefix.ptr);
@@ -268,12 +290,13 @@ static enum envm_code exchange(struct envm_target *target, struct envm_error *er
     return ENVM_OK;
 }
 
-static enum envm_code put_in_place(struct envm_target *target, struct envm_error *err)
+static enum envm_code put_in_place(struct envm_target *target, const struct envm_sink *sink,
+                                   struct envm_error *err)
 {
     bool existed = false;
 
     if (target->replaces)
-        return exchange(target, err);
+        return exchange(target, sink, err);
     if (target->was_empty && unlinkat(target->parent_fd, target->name.s.ptr, AT_REMOVEDIR) != 0 &&
         errno != ENOENT)
         return envm_fail_errno(err, errno, "replacing the empty folder '%s'", target->prefix.ptr);
@@ -291,13 +314,13 @@ enum envm_code envm_target_publish(struct envm_target *target, enum envm_durabil
         ENVM_TRY(envm_fs_sync_tree(target->staging_fd, target->prefix.ptr, err));
     else if (durability == ENVM_DURABILITY_BATCH)
         ENVM_TRY(envm_fs_sync_all(target->staging_fd, target->prefix.ptr, err));
-    ENVM_TRY(put_in_place(target, err));
+    ENVM_TRY(put_in_place(target, sink, err));
     target->published = true;
     if (durability != ENVM_DURABILITY_NONE)
         ENVM_TRY(envm_fs_sync_fd(target->parent_fd, target->prefix.ptr, err));
     if (durability == ENVM_DURABILITY_FULL && target->made_parents > 0)
         ENVM_TRY(envm_fs_sync_all(target->parent_fd, target->prefix.ptr, err));
-    if (target->replaces) {
+    if (target->replaces && target->staging.s.len > 0) {
         ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
 
         if (envm_fs_remove_tree(target->parent_fd, target->staging, &failure) != ENVM_OK)

@@ -2,12 +2,13 @@
  *
  * Runs a program and stops it, or lets a system call fail, at a chosen point of its life.
  *
- *     inject_syscall [-k N [-s SIGNAL] | -e N=ERRNO] [-r] -o REPORT PROGRAM [ARGUMENT…]
+ *     inject_syscall [-k N [-s SIGNAL] | -e N=ERRNO] [-a NAME=ERRNO]… [-r] -o REPORT PROGRAM
+ * [ARGUMENT…]
  *
  * Counts the system calls of the whole process tree that change files (with -r also those that only
  * read them). -k kills all processes with SIGKILL when the N-th of them is about to happen; -e lets
  * it fail with the error number instead; -s sends the first process another signal. Neither: only
- * counts. REPORT gets lines
+ * counts. -a lets every call of a name fail. REPORT gets lines
  *
  *     total COUNT
  *     fired NAME INDEX            which call it was: the INDEX-th NAME (only if it happened)
@@ -43,15 +44,16 @@ struct call {
     long number;
     bool reads; /* changes nothing by itself */
     unsigned long count;
+    int always; /* error of every call; 0: it may succeed */
 };
 
 #define CALL(name)                                                                                 \
     {                                                                                              \
-#name, SYS_##name, false, 0                                                                \
+#name, SYS_##name, false, 0, 0                                                             \
     }
 #define READS(name)                                                                                \
     {                                                                                              \
-#name, SYS_##name, true, 0                                                                 \
+#name, SYS_##name, true, 0, 0                                                              \
     }
 
 static struct call calls[] = {
@@ -106,11 +108,13 @@ static void install_filter(void)
     filter[used++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < CALLS; i++) {
-        if (calls[i].reads && !run.with_reads)
+        if (calls[i].reads && !run.with_reads && !calls[i].always)
             continue;
         filter[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
                                                       (unsigned)calls[i].number, 0, 1);
-        filter[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
+        filter[used++] = (struct sock_filter)BPF_STMT(
+            BPF_RET | BPF_K,
+            calls[i].always ? SECCOMP_RET_ERRNO | (unsigned)calls[i].always : SECCOMP_RET_TRACE);
     }
     filter[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     program.len = used;
@@ -360,6 +364,21 @@ static void parse_failure(const char *text)
     }
 }
 
+static void parse_always(const char *text)
+{
+    const char *sign = strchr(text, '=');
+
+    for (size_t i = 0; sign && i < CALLS; i++) {
+        if (strlen(calls[i].name) == (size_t)(sign - text) &&
+            strncmp(calls[i].name, text, (size_t)(sign - text)) == 0) {
+            calls[i].always = atoi(sign + 1);
+            return;
+        }
+    }
+    fprintf(stderr, "inject_syscall: -a wants NAME=ERRNO\n");
+    exit(2);
+}
+
 int main(int argc, char **argv)
 {
     const char *path = NULL;
@@ -367,11 +386,13 @@ int main(int argc, char **argv)
     int status = 0;
     pid_t leader;
 
-    while ((option = getopt(argc, argv, "+k:e:s:ro:")) != -1) {
+    while ((option = getopt(argc, argv, "+k:e:a:s:ro:")) != -1) {
         if (option == 'k')
             run.kill_at = strtoul(optarg, NULL, 10);
         else if (option == 'e')
             parse_failure(optarg);
+        else if (option == 'a')
+            parse_always(optarg);
         else if (option == 's')
             run.signal = atoi(optarg);
         else if (option == 'r')

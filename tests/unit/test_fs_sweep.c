@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "../support/deny_syscall.h"
 #include "../support/scratch.h"
 
+#include <errno.h>
 #include <sys/file.h>
 
 #include "base/str.h"
@@ -28,11 +30,52 @@ static void discard(void **state)
     (void)state;
     OK(envm_fs_make_dirs(dir.fd, ENVM_RELPATH("tree/deep"), 0755, &err));
     scratch_write(&dir, "tree/deep/file", "x");
-    OK(envm_fs_discard(dir.fd, ENVM_RELPATH("tree"), ".gone-", &err));
+    OK(envm_fs_discard(dir.fd, ENVM_RELPATH("tree"), ".gone-", NULL, &err));
     assert_false(scratch_has(&dir, "tree"));
     /* What is not there cannot be moved, and nothing stays. */
-    FAILS(ENVM_IO, envm_fs_discard(dir.fd, ENVM_RELPATH("tree"), ".gone-", &err));
+    FAILS(ENVM_IO, envm_fs_discard(dir.fd, ENVM_RELPATH("tree"), ".gone-", NULL, &err));
     envm_fs_sweep_dirs(dir.fd, "none-");
+    scratch_drop(&dir);
+}
+
+static bool discard_in_place(void *argument)
+{
+    struct scratch *dir = argument;
+
+    return envm_fs_discard(dir->fd, ENVM_RELPATH("tree"), ".gone-", "b", NULL) == ENVM_OK;
+}
+
+/* In the lower layer of an overlay. */
+static void discard_what_cannot_be_renamed(void **state)
+{
+    struct scratch dir = scratch_make();
+
+    (void)state;
+    OK(envm_fs_make_dirs(dir.fd, ENVM_RELPATH("tree/b/deep"), 0755, &err));
+    scratch_write(&dir, "tree/a", "x");
+    scratch_write(&dir, "tree/b/deep/file", "x");
+    scratch_write(&dir, "tree/c", "x");
+    without_syscall(SYS_renameat, EXDEV, discard_in_place, &dir);
+    assert_false(scratch_has(&dir, "tree"));
+    scratch_drop(&dir);
+}
+
+static bool fail_to_remove(void *argument)
+{
+    struct scratch *dir = argument;
+
+    return envm_fs_remove_tree_but_last(dir->fd, ENVM_RELPATH("tree"), "a", NULL) != ENVM_OK;
+}
+
+static void the_last_one_stays_when_another_cannot_go(void **state)
+{
+    struct scratch dir = scratch_make();
+
+    (void)state;
+    OK(envm_fs_make_dirs(dir.fd, ENVM_RELPATH("tree/b"), 0755, &err));
+    scratch_write(&dir, "tree/a", "x");
+    without_syscall(SYS_unlinkat, EBUSY, fail_to_remove, &dir);
+    assert_true(scratch_has(&dir, "tree/a"));
     scratch_drop(&dir);
 }
 
@@ -89,6 +132,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
         cmocka_unit_test(discard),
+        cmocka_unit_test(discard_what_cannot_be_renamed),
+        cmocka_unit_test(the_last_one_stays_when_another_cannot_go),
         cmocka_unit_test(sweep_dirs),
         cmocka_unit_test(sweep_files),
     };
