@@ -220,6 +220,9 @@ void envm_path_registry_settle(struct envm_path_registry *registry,
         const struct envm_path_claim *winner =
             envm_path_registry_find(registry, registry->contested.items[i]);
 
+        /* What is contested was claimed. */
+        if (!winner)
+            continue;
         if (winner->item)
             winner->item->shared = winner->item->lost = false;
         for (const struct envm_path_claim *claim = winner->earlier; claim; claim = claim->earlier) {
