@@ -6,11 +6,13 @@
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "conda/package_record.h"
 #include "env/confine.h"
 #include "env/environments.h"
 #include "env/held_back.h"
 #include "env/modify_plan.h"
 #include "env/settings.h"
+#include "txn/script_consent.h"
 
 /* --- what is there ------------------------------------------------------------------------ */
 
@@ -122,6 +124,20 @@ static enum envm_code find_held_back(struct envm_modification *m, struct envm_re
     return ENVM_OK;
 }
 
+/* Somebody agreed to a script of what is installed: then it is linked once more. */
+static bool owes_scripts(const struct envm_modification *m)
+{
+    for (size_t i = 0; i < m->installed.count; i++) {
+        const struct envm_prefix_record *installed = m->installed.items[i];
+
+        for (size_t k = 0; k < m->after.count; k++)
+            if (envm_package_record_is_same(installed->record, m->after.items[k]) &&
+                envm_script_wants_relink(&m->scripts, installed, m->after.items[k]))
+                return true;
+    }
+    return false;
+}
+
 static enum envm_code make_plan(struct envm_modification *m, struct envm_error *err)
 {
     struct envm_record_list after = envm_name_order(m->arena, m->after);
@@ -139,7 +155,7 @@ static enum envm_code make_plan(struct envm_modification *m, struct envm_error *
     m->report->packages = envm_report_view(m->arena, after);
     m->report->requests = m->input.spec_texts;
     m->report->nothing_to_do =
-        m->report->entry_count == 0 && is_request_equal(m) && has_variables(m);
+        m->report->entry_count == 0 && is_request_equal(m) && has_variables(m) && !owes_scripts(m);
     if (m->options->show_plan)
         m->options->show_plan(m->options->user, m->report);
     return ENVM_OK;
@@ -148,11 +164,10 @@ static enum envm_code make_plan(struct envm_modification *m, struct envm_error *
 static enum envm_code choose_packages(struct envm_modification *m, struct envm_error *err)
 {
     enum envm_clobber_policy ignored;
-    struct envm_script_consent scripts;
 
     ENVM_TRY(envm_modify_policy(m, &ignored, err));
-    ENVM_TRY(envm_script_consent_from(&m->context->config, m->arena, &m->options->scripts, &scripts,
-                                      err));
+    ENVM_TRY(envm_script_consent_from(&m->context->config, m->arena, &m->options->scripts,
+                                      &m->scripts, err));
     return m->options->mode == ENVM_MODIFY_REMOVE ? envm_modify_choose_removals(m, err)
                                                   : envm_modify_solve(m, err);
 }

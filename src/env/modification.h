@@ -26,6 +26,7 @@ struct envm_modification {
     struct envm_wish_list
         orphans; /* of requests: kept, though nothing says that they were asked for */
     struct envm_input input;
+    struct envm_script_consent scripts;
     bool no_deps, only_deps; /* of the request: how much of the solution is taken */
     bool inherits_limit;     /* the date of exclude-newer is that of the environment */
     struct envm_resolution resolution;

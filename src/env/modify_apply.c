@@ -100,7 +100,6 @@ enum envm_code envm_modify_apply(struct envm_modification *m, struct envm_error 
     bool removes = m->options->mode == ENVM_MODIFY_REMOVE;
     struct variables variables = merge_variables(m, m->wishes.variables, m->wishes.variable_count);
     struct envm_change_result result = {0};
-    struct envm_script_consent scripts = {0};
     struct envm_transaction_plan plan = {
         .platform = m->input.platform,
         .packages = plan_packages(m),
@@ -114,14 +113,13 @@ enum envm_code envm_modify_apply(struct envm_modification *m, struct envm_error 
         .verify = m->options->verify,
         .link_mode = envm_link_mode_from(config->link_mode),
         .durability = envm_durability_from(config->durability),
-        .scripts = &scripts,
+        .scripts = &m->scripts,
         .script_timeout_s = (unsigned)config->link_script_timeout_secs,
         .threads = m->context->threads,
         .sink = &m->context->sink,
     };
 
     ENVM_TRY(envm_modify_policy(m, &plan.clobber, err));
-    ENVM_TRY(envm_script_consent_from(config, m->arena, &m->options->scripts, &scripts, err));
     ENVM_TRY(envm_change_apply(m->change, &plan, finish, m, &result, err));
     m->report->tree = result.common.tree;
     m->report->downloaded = result.common.downloaded;

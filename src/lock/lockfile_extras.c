@@ -9,6 +9,7 @@
 #include "conda/extras.h"
 #include "conda/link_script.h"
 #include "conda/package_record.h"
+#include "lock/lockfile_digest.h"
 
 static bool read_texts(struct envm_arena *arena, const struct envm_yaml_node *node,
                        struct envm_str_list *ret_list)
@@ -137,8 +138,7 @@ static void add_scripts(struct envm_buf *out, unsigned indent,
 
         envm_yaml_add_key(out, indent + 2, script->file);
         envm_buf_add_byte(out, '\n');
-        envm_yaml_add_field(out, indent + 4, "sha256",
-                            envm_str_from(envm_sha256_hex(&script->sha256).text));
+        envm_lockfile_add_sha256(out, indent + 4, "sha256", "", &script->sha256);
         if (script->network) {
             envm_buf_add_repeat(out, ' ', indent + 4);
             envm_buf_add_cstr(out, "network: true\n");

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/vec.h"
 #include "codec/yaml_writer.h"
+#include "lock/lockfile_digest.h"
 #include "lock/lockfile_extras.h"
 #include "lock/lockfile_key.h"
 
@@ -42,36 +43,6 @@ static void add_text(struct envm_buf *out, unsigned indent, const char *key, env
         envm_yaml_add_field(out, indent, key, text);
 }
 
-/* Digits alone, or digits around one "e", are a number to YAML. */
-static bool is_number(const char *hex)
-{
-    size_t exponents = 0;
-
-    for (const char *c = hex; *c; c++) {
-        exponents += *c == 'e';
-        if (!envm_is_digit(*c) && *c != 'e')
-            return false;
-    }
-    return exponents <= 1;
-}
-
-static void add_digest(struct envm_buf *out, unsigned indent, const char *key, const char *prefix,
-                       const char *hex)
-{
-    const char *quote = !*prefix && is_number(hex) ? "\"" : "";
-
-    if (!*hex)
-        return;
-    envm_buf_add_repeat(out, ' ', indent);
-    envm_buf_printf(out, "%s: %s%s%s%s\n", key, quote, prefix, hex, quote);
-}
-
-static void add_sha256(struct envm_buf *out, unsigned indent, const char *key, const char *prefix,
-                       const struct envm_sha256 *digest)
-{
-    add_digest(out, indent, key, prefix, envm_sha256_hex(digest).text);
-}
-
 static void add_package(struct envm_buf *out, const struct keyed_record *keyed)
 {
     const struct envm_package_record *record = keyed->record;
@@ -79,8 +50,8 @@ static void add_package(struct envm_buf *out, const struct keyed_record *keyed)
     envm_yaml_add_key(out, 2, keyed->key);
     envm_buf_add_byte(out, '\n');
     envm_yaml_add_field(out, 4, "url", record->url);
-    add_sha256(out, 4, "sha256", "", &record->sha256);
-    add_digest(out, 4, "md5", "", envm_md5_hex(&record->md5).text);
+    envm_lockfile_add_sha256(out, 4, "sha256", "", &record->sha256);
+    envm_lockfile_add_digest(out, 4, "md5", "", envm_md5_hex(&record->md5).text);
     if (record->has_size)
         envm_yaml_add_u64(out, 4, "size", record->size);
     envm_yaml_add_u64(out, 4, "build-number", record->build_number);
@@ -143,7 +114,7 @@ static void add_platform(struct envm_buf *out, struct envm_arena *arena,
                                                ENVM_STR_ARGS(record->build)));
         envm_buf_add_byte(out, '\n');
     }
-    add_sha256(out, 8, "tree", "sha256:", &platform->tree);
+    envm_lockfile_add_sha256(out, 8, "tree", "sha256:", &platform->tree);
     for (size_t i = 0; i < platform->packages.count; i++)
         keys[i] = envm_lockfile_package_key(arena, platform->packages.items[i]);
     if (platform->packages.count > 0)
@@ -187,7 +158,7 @@ static void add_provenance(struct envm_buf *out, const struct envm_lockfile *loc
 
         envm_yaml_add_key(out, 2, source->url);
         envm_buf_add_byte(out, '\n');
-        add_sha256(out, 4, "sha256", "", &source->sha256);
+        envm_lockfile_add_sha256(out, 4, "sha256", "", &source->sha256);
         add_text(out, 4, "etag", source->etag);
         add_text(out, 4, "last-modified", source->last_modified);
     }

@@ -274,6 +274,12 @@ PY
     run_envm install -p y plain --run-scripts demo
     expect_status 0
     [ -e y/share/made.txt ]
+    envm create -p z "${C[@]}" demo=1.0
+    run_envm install -p z demo=1.0 --run-scripts demo
+    expect_status 0
+    [ -e z/share/made.txt ]
+    run_envm install -p z demo=1.0 --run-scripts demo
+    expect_error "nothing to do"
 }
 
 @test "rollback runs what the lock of that state lists" {
