@@ -138,7 +138,7 @@ static void store_list(struct record_reader *reader, const envm_str *items, size
 static void read_list(struct record_reader *reader, struct envm_str_list *ret_list,
                       const char *fault)
 {
-    envm_str small[SMALL_LIST];
+    ENVM_UNINITIALIZED envm_str small[SMALL_LIST];
     ENVM_VEC(envm_str) large = {0};
     size_t count = 0;
 

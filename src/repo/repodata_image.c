@@ -157,39 +157,37 @@ bool envm_image_text(const struct envm_image *image, uint32_t reference, envm_st
     return blob(section(image, ENVM_IMAGE_TEXTS), reference, ENVM_IMAGE_TEXT_MAX, ret_text);
 }
 
-static size_t count_texts(envm_str bytes)
+bool envm_image_list_bytes(const struct envm_image *image, uint32_t reference, envm_str *ret_bytes)
 {
-    size_t count = 0;
+    envm_str extent;
+    uint64_t hash;
 
-    for (size_t i = 0; i < bytes.len; i++)
-        count += bytes.ptr[i] == '\0';
-    return count;
+    if (reference == 0) {
+        *ret_bytes = ENVM_STR("");
+        return true;
+    }
+    return extent_at(image, envm_image_extent_of(reference), &extent, &hash) &&
+           blob(extent, envm_image_offset_of(reference), ENVM_IMAGE_LIST_MAX, ret_bytes) &&
+           ret_bytes->len > 0 && ret_bytes->ptr[ret_bytes->len - 1] == '\0';
 }
 
 bool envm_image_list(const struct envm_image *image, uint32_t reference, struct envm_arena *arena,
                      struct envm_str_list *ret_list)
 {
-    envm_str *items;
-    size_t count;
-    envm_str bytes;
-    uint64_t hash;
+    envm_str bytes, rest, text;
+    envm_str *items = NULL;
+    size_t count = 0;
 
-    *ret_list = (struct envm_str_list){0};
-    if (reference == 0)
-        return true;
-    if (!extent_at(image, envm_image_extent_of(reference), &bytes, &hash) ||
-        !blob(bytes, envm_image_offset_of(reference), ENVM_IMAGE_LIST_MAX, &bytes))
+    if (!envm_image_list_bytes(image, reference, &bytes))
         return false;
-    count = count_texts(bytes);
-    items = envm_arena_new_array(arena, envm_str, count);
-    for (size_t i = 0; i < count; i++) {
-        size_t len = strlen(bytes.ptr);
-
-        items[i] = envm_str_n(bytes.ptr, len);
-        bytes = envm_str_skip(bytes, len + 1);
-    }
+    for (rest = bytes; envm_image_next_text(&rest, &text);)
+        count++;
+    if (count > 0)
+        items = envm_arena_new_array(arena, envm_str, count);
+    for (size_t i = 0; i < count; i++)
+        envm_image_next_text(&bytes, &items[i]);
     *ret_list = (struct envm_str_list){items, count};
-    return bytes.len == 0;
+    return true;
 }
 
 size_t envm_image_name_count(const struct envm_image *image)

@@ -157,6 +157,20 @@ void envm_image_seal(struct envm_image_header *header);
 bool envm_image_text(const struct envm_image *image, uint32_t reference, envm_str *ret_text);
 bool envm_image_list(const struct envm_image *image, uint32_t reference, struct envm_arena *arena,
                      struct envm_str_list *ret_list);
+/* The same without an array: its texts one behind the other, to be taken by the next. */
+bool envm_image_list_bytes(const struct envm_image *image, uint32_t reference, envm_str *ret_bytes);
+/* Takes a text off the front; false at the end. */
+static inline bool envm_image_next_text(envm_str *bytes, envm_str *ret_text)
+{
+    size_t len;
+
+    if (bytes->len == 0)
+        return false;
+    len = strlen(bytes->ptr);
+    *ret_text = envm_str_n(bytes->ptr, len);
+    *bytes = envm_str_n(bytes->ptr + len + 1, bytes->len - len - 1);
+    return true;
+}
 size_t envm_image_name_count(const struct envm_image *image);
 /* The n-th name; false when the file is damaged there. */
 bool envm_image_name_at(const struct envm_image *image, size_t n, struct envm_image_name *ret_name,

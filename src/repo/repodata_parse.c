@@ -86,8 +86,8 @@ static const char *check_record(struct parser *parser, const struct envm_package
 
 static void read_record(struct parser *parser, envm_str file_name)
 {
-    struct envm_package_record record;
-    struct envm_archive_name file;
+    ENVM_UNINITIALIZED struct envm_package_record record;
+    ENVM_UNINITIALIZED struct envm_archive_name file;
     const char *fault = NULL;
     bool noarch;
 

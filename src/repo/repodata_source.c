@@ -67,59 +67,53 @@ static void fill_groups(struct envm_arena *arena, struct envm_str_list texts,
     record->extra_depends_count = count;
 }
 
-static bool fill_one(struct envm_package_record *record, char what, envm_str text, envm_str *flags,
-                     envm_str *ret_file_name)
+/* What there may be more of than one: it needs an array. */
+static bool fill_lists(const struct envm_image *image, struct envm_arena *arena, uint32_t reference,
+                       struct envm_package_record *record)
 {
-    switch (what) {
-    case ENVM_IMAGE_MORE_LICENSE:
-        record->license = text;
-        break;
-    case ENVM_IMAGE_MORE_FAMILY:
-        record->license_family = text;
-        break;
-    case ENVM_IMAGE_MORE_FEATURES:
-        record->features = text;
-        break;
-    case ENVM_IMAGE_MORE_FILE_NAME:
-        *ret_file_name = text;
-        break;
-    case ENVM_IMAGE_MORE_SITE_PACKAGES:
-        record->python_site_packages_path = text;
-        break;
-    case ENVM_IMAGE_MORE_FLAG:
-        flags[record->flags.count++] = text;
-        break;
-    case ENVM_IMAGE_MORE_INDEXED:
-        return envm_str_parse_u64(text, &record->indexed_timestamp);
-    default:
-        break;
-    }
+    struct envm_str_list texts;
+    envm_str *flags;
+    size_t count = 0;
+
+    if (!envm_image_list(image, reference, arena, &texts))
+        return false;
+    flags = envm_arena_new_array(arena, envm_str, texts.count);
+    for (size_t i = 0; i < texts.count; i++)
+        if (texts.items[i].len > 0 && texts.items[i].ptr[0] == ENVM_IMAGE_MORE_FLAG)
+            flags[count++] = envm_str_skip(texts.items[i], 1);
+    record->flags = (struct envm_str_list){flags, count};
+    fill_groups(arena, texts, record);
     return true;
 }
 
 static bool fill_more(const struct envm_image *image, struct envm_arena *arena, uint32_t reference,
                       struct envm_package_record *record, envm_str *ret_file_name)
 {
-    struct envm_str_list texts;
-    size_t groups = 0, flags = 0;
+    bool has_lists = false;
+    envm_str bytes, text;
 
-    if (!envm_image_list(image, reference, arena, &texts))
+    if (!envm_image_list_bytes(image, reference, &bytes))
         return false;
-    for (size_t i = 0; i < texts.count; i++) {
-        if (texts.items[i].len == 0)
+    while (envm_image_next_text(&bytes, &text)) {
+        char what = text.len > 0 ? text.ptr[0] : '\0';
+
+        text = envm_str_skip(text, 1);
+        if (what == ENVM_IMAGE_MORE_LICENSE)
+            record->license = text;
+        else if (what == ENVM_IMAGE_MORE_FAMILY)
+            record->license_family = text;
+        else if (what == ENVM_IMAGE_MORE_FEATURES)
+            record->features = text;
+        else if (what == ENVM_IMAGE_MORE_FILE_NAME)
+            *ret_file_name = text;
+        else if (what == ENVM_IMAGE_MORE_SITE_PACKAGES)
+            record->python_site_packages_path = text;
+        else if (what != ENVM_IMAGE_MORE_INDEXED)
+            has_lists = true;
+        else if (!envm_str_parse_u64(text, &record->indexed_timestamp))
             return false;
-        flags += texts.items[i].ptr[0] == ENVM_IMAGE_MORE_FLAG;
-        groups += texts.items[i].ptr[0] == ENVM_IMAGE_MORE_GROUP;
     }
-    envm_str *items = flags ? envm_arena_new_array(arena, envm_str, flags) : NULL;
-    record->flags = (struct envm_str_list){items, 0};
-    if (groups > 0)
-        fill_groups(arena, texts, record);
-    for (size_t i = 0; i < texts.count; i++)
-        if (!fill_one(record, texts.items[i].ptr[0], envm_str_skip(texts.items[i], 1), items,
-                      ret_file_name))
-            return false;
-    return true;
+    return !has_lists || fill_lists(image, arena, reference, record);
 }
 
 static bool fill_texts(const struct envm_image *image, struct envm_arena *arena,
