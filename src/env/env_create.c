@@ -291,11 +291,11 @@ static enum envm_code compare_existing(struct creation *c, struct envm_error *er
         return ENVM_OK; /* the change sees to them */
     if (envm_transaction_pending(fd) != ENVM_PENDING_NOTHING)
         return is_being_changed(c, err);
-    ENVM_TRY(envm_prefix_records_load(c->arena, fd, false, &installed, err));
+    ENVM_TRY(envm_prefix_records_load(c->arena, fd, c->scripts.count > 0, &installed, err));
     ENVM_TRY(has_variables(c, fd, &same_variables, err));
     c->report->already_there =
-        same_variables && envm_installed_is_same(&installed, envm_name_order(c->arena, c->packages),
-                                                 !c->scripts.refuse_all);
+        same_variables &&
+        envm_installed_is_same(&installed, envm_name_order(c->arena, c->packages), &c->scripts);
     return ENVM_OK;
 }
 

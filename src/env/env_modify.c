@@ -6,13 +6,11 @@
 
 #include "base/error.h"
 #include "base/moment.h"
-#include "conda/package_record.h"
 #include "env/confine.h"
 #include "env/environments.h"
 #include "env/held_back.h"
 #include "env/modify_plan.h"
 #include "env/settings.h"
-#include "txn/script_consent.h"
 
 /* --- what is there ------------------------------------------------------------------------ */
 
@@ -36,7 +34,7 @@ static enum envm_code open_environment(struct envm_modification *m, struct envm_
                                                          .fetches = true,
                                                          .solves = true});
     if (m->options->dry_run) {
-        ENVM_TRY(envm_prefix_records_load(m->arena, fd, false, &m->installed, err));
+        ENVM_TRY(envm_prefix_records_load(m->arena, fd, true, &m->installed, err));
     } else {
         ENVM_TRY(envm_context_store(m->context, &store, err));
         ENVM_TRY(envm_change_open(m->arena, store, m->report->prefix, &settings, &m->change, err));
@@ -124,20 +122,6 @@ static enum envm_code find_held_back(struct envm_modification *m, struct envm_re
     return ENVM_OK;
 }
 
-/* Somebody agreed to a script of what is installed: then it is linked once more. */
-static bool owes_scripts(const struct envm_modification *m)
-{
-    for (size_t i = 0; i < m->installed.count; i++) {
-        const struct envm_prefix_record *installed = m->installed.items[i];
-
-        for (size_t k = 0; k < m->after.count; k++)
-            if (envm_package_record_is_same(installed->record, m->after.items[k]) &&
-                envm_script_wants_relink(&m->scripts, installed, m->after.items[k]))
-                return true;
-    }
-    return false;
-}
-
 static enum envm_code make_plan(struct envm_modification *m, struct envm_error *err)
 {
     struct envm_record_list after = envm_name_order(m->arena, m->after);
@@ -154,8 +138,9 @@ static enum envm_code make_plan(struct envm_modification *m, struct envm_error *
     ENVM_TRY(find_held_back(m, after, err));
     m->report->packages = envm_report_view(m->arena, after);
     m->report->requests = m->input.spec_texts;
-    m->report->nothing_to_do =
-        m->report->entry_count == 0 && is_request_equal(m) && has_variables(m) && !owes_scripts(m);
+    m->report->nothing_to_do = m->report->entry_count == 0 && is_request_equal(m) &&
+                               has_variables(m) &&
+                               !envm_installed_owes_scripts(&m->installed, m->after, &m->scripts);
     if (m->options->show_plan)
         m->options->show_plan(m->options->user, m->report);
     return ENVM_OK;

@@ -16,6 +16,7 @@
 #include "sys/fs_lock.h"
 #include "sys/fs_sweep.h"
 #include "sys/fs_tree.h"
+#include "txn/script_consent.h"
 #include "txn/script_trial.h"
 #include "txn/transaction_change.h"
 #include "txn/transaction_recover.h"
@@ -123,8 +124,21 @@ static void warn_of_changes(struct envm_context *context, envm_str prefix, int f
                    prefix.ptr, prefix.ptr);
 }
 
+bool envm_installed_owes_scripts(const struct envm_prefix_record_list *installed,
+                                 struct envm_record_list packages,
+                                 const struct envm_script_consent *consent)
+{
+    for (size_t i = 0; i < installed->count; i++)
+        for (size_t k = 0; k < packages.count; k++)
+            if (envm_package_record_is_same(installed->items[i]->record, packages.items[k]) &&
+                envm_script_wants_relink(consent, installed->items[i], packages.items[k]))
+                return true;
+    return false;
+}
+
 bool envm_installed_is_same(const struct envm_prefix_record_list *installed,
-                            struct envm_record_list wanted, bool scripts)
+                            struct envm_record_list wanted,
+                            const struct envm_script_consent *consent)
 {
     if (installed->count != wanted.count || installed->bad_files.count > 0)
         return false;
@@ -132,10 +146,11 @@ bool envm_installed_is_same(const struct envm_prefix_record_list *installed,
         const struct envm_package_record *record = installed->items[i]->record;
 
         if (!envm_package_record_is_same(record, wanted.items[i]) ||
-            (scripts && record->link_script_count < wanted.items[i]->link_script_count))
+            (!consent->refuse_all &&
+             record->link_script_count < wanted.items[i]->link_script_count))
             return false;
     }
-    return true;
+    return !envm_installed_owes_scripts(installed, wanted, consent);
 }
 
 enum envm_code envm_prefix_undo_trial(struct envm_context *context, struct envm_arena *arena,

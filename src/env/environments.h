@@ -7,6 +7,7 @@
 
 #include <envm/environment.h>
 
+#include "conda/link_script.h"
 #include "env/context.h"
 #include "prefix/prefix_record.h"
 
@@ -36,10 +37,16 @@ envm_str envm_installed_platform(const struct envm_prefix_record_list *records);
 enum envm_code envm_prefix_open(struct envm_context *context, struct envm_arena *arena,
                                 envm_str prefix, int *ret_fd, struct envm_error *err);
 
-/* Whether these very packages (by name) are installed, and no others. With `scripts` also whether
- * the link scripts that a lock lists have been agreed to. */
+/* Whether a script of an installed package was agreed to only now, so that the package is linked
+ * once more. The records have to be loaded with their paths. */
+bool envm_installed_owes_scripts(const struct envm_prefix_record_list *installed,
+                                 struct envm_record_list packages,
+                                 const struct envm_script_consent *consent);
+/* Whether these very packages (by name) are installed, and no others, with the consent to link
+ * scripts that there is now (by name: only if their paths were loaded). */
 bool envm_installed_is_same(const struct envm_prefix_record_list *installed,
-                            struct envm_record_list wanted, bool scripts);
+                            struct envm_record_list wanted,
+                            const struct envm_script_consent *consent);
 
 /* What every command does first that is about to change, replace or remove what stands at a prefix:
  * link scripts that were killed there are undone. ENVM_LOCKED while others run; ENVM_IO. */

@@ -274,6 +274,11 @@ PY
     run_envm install -p y plain --run-scripts demo
     expect_status 0
     [ -e y/share/made.txt ]
+    envm create -p w "${C[@]}" demo=1.0
+    run_envm sync -p w -f env.lock --no-run-scripts
+    expect_error "nothing to do"
+    run_envm create -p w "${C[@]}" demo=1.0 --run-scripts demo
+    expect_status 2
     envm create -p z "${C[@]}" demo=1.0
     run_envm install -p z demo=1.0 --run-scripts demo
     expect_status 0
