@@ -43,32 +43,26 @@ const char *envm_marker_start(struct envm_arena *arena, struct envm_relpath mark
     return envm_arena_printf(arena, "%.*s%s", ENVM_STR_ARGS(marker.s), end).ptr;
 }
 
-static enum envm_code append(int fd, const struct envm_buf *line, struct envm_error *err)
+enum envm_code envm_marker_write(int fd, struct envm_relpath tree, int tree_fd,
+                                 struct envm_error *err)
 {
-    ENVM_TRY(envm_fs_write_fd(fd, "the marker of a trial", envm_buf_str(line), err));
-    return envm_fs_sync_fd(fd, "the marker of a trial", err);
-}
-
-enum envm_code envm_marker_write_tree(int fd, struct envm_relpath tree, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf line = envm_buf_text();
-
-    /* What a killed trial wrote of which nothing else is left. */
-    if (ftruncate(fd, 0) != 0)
-        return envm_fail_errno(err, errno, "writing the marker of a trial");
-    envm_buf_printf(&line, "%.*s\n", ENVM_STR_ARGS(tree.s));
-    return append(fd, &line, err);
-}
-
-enum envm_code envm_marker_write_inode(int fd, int tree_fd, struct envm_error *err)
-{
-    ENVM_CLEANUP(envm_buf) struct envm_buf line = envm_buf_text();
+    ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
+    const char *name = "the marker of a trial";
     struct stat status;
 
-    if (fstat(tree_fd, &status) != 0)
-        return envm_fail_errno(err, errno, "looking at the new environment");
-    envm_buf_printf(&line, "%" PRIu64 "\n", (uint64_t)status.st_ino);
-    return append(fd, &line, err);
+    /* What a killed trial wrote of which nothing else is left. */
+    if (fstat(tree_fd, &status) != 0 || ftruncate(fd, 0) != 0)
+        return envm_fail_errno(err, errno, "writing %s", name);
+    envm_buf_printf(&text, "%.*s\n%" PRIu64 "\n", ENVM_STR_ARGS(tree.s), (uint64_t)status.st_ino);
+    ENVM_TRY(envm_fs_write_fd(fd, name, envm_buf_str(&text), err));
+    return envm_fs_sync_fd(fd, name, err);
+}
+
+enum envm_code envm_marker_clear(int fd, struct envm_error *err)
+{
+    if (ftruncate(fd, 0) != 0)
+        return envm_fail_errno(err, errno, "clearing the marker of a trial");
+    return envm_fs_sync_fd(fd, "the marker of a trial", err);
 }
 
 static bool take_line(envm_str *rest, envm_str *ret_line)
@@ -88,14 +82,14 @@ enum envm_code envm_marker_read(struct envm_arena *arena, int fd, struct envm_ma
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(MARKER_MAX);
     struct envm_marker marker = {0};
     envm_str rest;
+    envm_str name;
     envm_str line;
 
     ENVM_TRY(envm_fs_read_fd(fd, "the marker of a trial", &text, err));
     rest = envm_buf_str(&text);
-    if (take_line(&rest, &line))
-        ENVM_TRY(envm_relpath_parse(arena, line, &marker.tree, err));
-    if (take_line(&rest, &line))
-        marker.has_inode = envm_str_parse_u64(line, &marker.inode);
+    if (take_line(&rest, &name) && take_line(&rest, &line) &&
+        envm_str_parse_u64(line, &marker.inode))
+        ENVM_TRY(envm_relpath_parse(arena, name, &marker.tree, err));
     *ret_marker = marker;
     return ENVM_OK;
 }

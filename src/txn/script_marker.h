@@ -12,8 +12,7 @@
 #include "sys/fs.h"
 
 struct envm_marker {
-    struct envm_relpath tree; /* "": not written yet */
-    bool has_inode;           /* else the tree never was in place */
+    struct envm_relpath tree; /* "": not written yet, the folder is empty */
     uint64_t inode;
 };
 
@@ -25,10 +24,12 @@ enum envm_code envm_marker_place(struct envm_arena *arena, envm_str prefix, int 
 const char *envm_marker_start(struct envm_arena *arena, struct envm_relpath marker,
                               const char *end);
 
-/* Both are on the disk when they return. */
-enum envm_code envm_marker_write_tree(int fd, struct envm_relpath tree, struct envm_error *err);
-enum envm_code envm_marker_write_inode(int fd, int tree_fd, struct envm_error *err);
-/* Lines that are not whole do not count. */
+/* Writes it, and it is on the disk. */
+enum envm_code envm_marker_write(int fd, struct envm_relpath tree, int tree_fd,
+                                 struct envm_error *err);
+/* It says nothing from now on, and that is on the disk. */
+enum envm_code envm_marker_clear(int fd, struct envm_error *err);
+/* One that is not whole says nothing. */
 enum envm_code envm_marker_read(struct envm_arena *arena, int fd, struct envm_marker *ret_marker,
                                 struct envm_error *err);
 /* Takes the marker's lock from a trial that is going on, or was. ENVM_LOCKED after the time. */

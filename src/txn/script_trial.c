@@ -40,11 +40,13 @@ enum envm_code envm_trial_begin(struct envm_arena *arena, envm_str prefix,
     return ENVM_OK;
 }
 
-static enum envm_code open_tree(struct envm_trial *trial, struct envm_error *err)
+/* From here on the folder is found again, whatever happens. */
+static enum envm_code announce(struct envm_trial *trial, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_fd) int fd = -1;
 
     ENVM_TRY(envm_fs_open_dir(trial->parent_fd, trial->tree, &trial->tree_fd, err));
+    ENVM_TRY(envm_marker_write(trial->marker_fd, trial->tree, trial->tree_fd, err));
     ENVM_TRY(envm_fs_make_dirs(trial->tree_fd, ENVM_RELPATH(".envm"), 0777, err));
     return envm_fs_create(trial->tree_fd, ENVM_RELPATH(ENVM_TRIAL_SIGN), 0644, &fd, err);
 }
@@ -54,16 +56,14 @@ enum envm_code envm_trial_make_tree(struct envm_trial *trial, struct envm_error 
     ENVM_TRY(envm_fs_temp_dir(trial->parent_fd, envm_marker_start(trial->arena, trial->marker, "-"),
                               trial->arena, &trial->tree, err));
     trial->owns_tree = true;
-    ENVM_TRY(envm_marker_write_tree(trial->marker_fd, trial->tree, err));
-    return open_tree(trial, err);
+    return announce(trial, err);
 }
 
 enum envm_code envm_trial_use_tree(struct envm_trial *trial, struct envm_relpath tree,
                                    struct envm_error *err)
 {
     trial->tree = tree;
-    ENVM_TRY(envm_marker_write_tree(trial->marker_fd, trial->tree, err));
-    return open_tree(trial, err);
+    return announce(trial, err);
 }
 
 /* HOME and TMPDIR. A lock on it tells sweeps that it is in use. */
@@ -133,7 +133,6 @@ enum envm_code envm_trial_enter(struct envm_trial *trial, const struct envm_sink
 
     ENVM_TRY(make_scratch(trial, err));
     ENVM_TRY(envm_prefix_lock_take(trial->tree_fd, 0, sink, &trial->lock, err));
-    ENVM_TRY(envm_marker_write_inode(trial->marker_fd, trial->tree_fd, err));
     ENVM_TRY(envm_fs_sync_fd(trial->parent_fd, trial->prefix.ptr, err));
     code = swap(trial->parent_fd, trial->tree, trial->name, err);
     if (code != ENVM_OK)
@@ -154,7 +153,24 @@ enum envm_code envm_trial_leave(struct envm_trial *trial, struct envm_error *err
     }
     trial->in_place = false;
     ENVM_TRY(envm_fs_sync_fd(trial->parent_fd, trial->prefix.ptr, err));
+    /* It will stand at the path for good: no marker may say then that it is on trial. */
+    if (!trial->owns_tree)
+        ENVM_TRY(envm_marker_clear(trial->marker_fd, err));
     return envm_fs_unlink(trial->tree_fd, ENVM_RELPATH(ENVM_TRIAL_SIGN), err);
+}
+
+/* What cannot be removed now the marker tells of: the next recovery does it. */
+static bool clear_up(struct envm_trial *trial)
+{
+    bool cleared = !trial->in_place;
+
+    if (trial->scratch.s.len > 0 &&
+        envm_fs_remove_tree(trial->parent_fd, trial->scratch, NULL) != ENVM_OK)
+        cleared = false;
+    if (trial->owns_tree && !trial->in_place &&
+        envm_fs_remove_tree(trial->parent_fd, trial->tree, NULL) != ENVM_OK)
+        cleared = false;
+    return cleared;
 }
 
 void envm_trial_release(struct envm_trial *trial)
@@ -162,11 +178,7 @@ void envm_trial_release(struct envm_trial *trial)
     if (trial->in_place && !trial->stuck)
         (void)envm_trial_leave(trial, NULL);
     envm_fs_lock_drop(&trial->lock);
-    if (trial->scratch.s.len > 0)
-        (void)envm_fs_remove_tree(trial->parent_fd, trial->scratch, NULL);
-    if (trial->owns_tree && !trial->in_place)
-        (void)envm_fs_remove_tree(trial->parent_fd, trial->tree, NULL);
-    if (trial->marker_fd >= 0 && !trial->in_place)
+    if (clear_up(trial) && trial->marker_fd >= 0)
         (void)envm_fs_unlink(trial->parent_fd, trial->marker, NULL);
     envm_close_fd(&trial->scratch_fd);
     envm_close_fd(&trial->tree_fd);
@@ -190,28 +202,14 @@ static enum envm_code is_tree(const struct undoing *undoing, struct envm_relpath
     struct stat status = {0};
 
     ENVM_TRY(envm_fs_stat(undoing->parent_fd, path, &kind, &status, err));
-    *ret_is_tree = undoing->found.has_inode && kind == ENVM_FS_DIRECTORY &&
-                   (uint64_t)status.st_ino == undoing->found.inode;
+    *ret_is_tree = kind == ENVM_FS_DIRECTORY && (uint64_t)status.st_ino == undoing->found.inode;
     return ENVM_OK;
-}
-
-/* One whose inode is not written down never was in place: it has the sign that only such trees
- * have. */
-static bool has_sign(const struct undoing *undoing)
-{
-    ENVM_CLEANUP(envm_fd) int fd = -1;
-    enum envm_fs_kind kind = ENVM_FS_ABSENT;
-
-    return envm_fs_open_dir(undoing->parent_fd, undoing->found.tree, &fd, NULL) == ENVM_OK &&
-           envm_fs_stat(fd, ENVM_RELPATH(ENVM_TRIAL_SIGN), &kind, NULL, NULL) == ENVM_OK &&
-           kind != ENVM_FS_ABSENT;
 }
 
 static enum envm_code undo(const struct undoing *undoing, struct envm_error *err)
 {
     bool in_place = false;
     bool is_beside = false;
-    bool removed = false;
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
 
     ENVM_TRY(is_tree(undoing, undoing->name, &in_place, err));
@@ -220,10 +218,8 @@ static enum envm_code undo(const struct undoing *undoing, struct envm_error *err
         ENVM_TRY(envm_fs_sync_fd(undoing->parent_fd, undoing->name.s.ptr, err));
     }
     ENVM_TRY(is_tree(undoing, undoing->found.tree, &is_beside, err));
-    if (is_beside || (!undoing->found.has_inode && has_sign(undoing)))
+    if (is_beside)
         return envm_fs_remove_tree(undoing->parent_fd, undoing->found.tree, err);
-    /* Killed before the sign was made: it is empty. */
-    ENVM_TRY(envm_fs_rmdir(undoing->parent_fd, undoing->found.tree, &removed, err));
     ENVM_TRY(envm_fs_stat(undoing->parent_fd, undoing->found.tree, &kind, NULL, err));
     if (kind == ENVM_FS_ABSENT)
         return ENVM_OK;
@@ -276,7 +272,7 @@ enum envm_code envm_trial_recover(struct envm_arena *arena, envm_str prefix,
     ENVM_TRY(envm_marker_claim(parent_fd, undoing.marker, settings->timeout_ms, settings->sink,
                                &marker_fd, err));
     ENVM_TRY(envm_marker_read(arena, marker_fd, &undoing.found, err));
-    *ret_undone = undoing.found.tree.s.len > 0;
+    *ret_undone = true;
     if (settings->dry_run)
         return ENVM_OK;
     if (undoing.found.tree.s.len > 0)
@@ -295,7 +291,7 @@ enum envm_code envm_trial_recover_now(struct envm_arena *arena, envm_str prefix,
 
     ENVM_TRY(envm_trial_recover(arena, prefix, &settings, &undone, err));
     if (undone)
-        envm_sink_warn(sink, "link scripts of '%.*s' had been interrupted: what they did is undone",
+        envm_sink_warn(sink, "what an unfinished run of link scripts at '%.*s' had left is undone",
                        ENVM_STR_ARGS(prefix));
     return ENVM_OK;
 }

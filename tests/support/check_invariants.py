@@ -117,6 +117,12 @@ def is_pending(prefix):
         os.path.exists(os.path.join(changes, name, "journal.commit")) for name in os.listdir(changes))
 
 
+def is_on_trial(prefix):
+    """Link scripts ran in a tree that may stand in place of the environment."""
+    folder, name = os.path.split(prefix)
+    return os.path.exists(os.path.join(folder, f".{name}.envm-trial"))
+
+
 def check_cache(cache):
     """I3: every published package re-hashes to its manifest, and has no file beyond it."""
     wrong = []

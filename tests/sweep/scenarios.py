@@ -251,7 +251,48 @@ class Repair(Sync):
         return [f"neither damaged nor whole: {path}" for path in sorted(mixed)]
 
 
-SCENARIOS = {"sync": Sync, "sync-cold": SyncCold, "install": Install, "update": Update,
+class Scripts(Sync):
+    """A package with a post-link script comes: it makes, changes and removes files."""
+    goal = "scripted"
+
+    def command(self):
+        return ("install", "-p", self.world.prefix, "scripted=1.0", "--run-scripts", "scripted")
+
+
+class ScriptsUpdate(Scenario):
+    """The pre-unlink script of the old version, and the post-link script of the new one."""
+    goal = "scripted-2"
+
+    def prepare(self):
+        if "scripted-1" not in self.world.states:
+            before = Scripts(self.world)
+            before.prepare()
+            self.world.must(*before.command())
+            self.world.keep(self.world.prefix, "scripted-1")
+            self.world.states["scripted-1"] = self.state()
+        self.world.restore("env", "scripted-1")
+        self.world.restore("cache", "cache")
+
+    def command(self):
+        return ("install", "-p", self.world.prefix, "scripted=2.0", "--run-scripts", "scripted")
+
+    def allowed(self):
+        return ("scripted-1", self.goal)
+
+
+class ScriptsCreate(Create):
+    """A new environment whose lock lists scripts."""
+    goal = "scripted-fresh"
+
+    def command(self):
+        return ("create", "-p", self.world.prefix, "-f", self.world.path("scripted.lock"))
+
+    def allowed(self):
+        return ("nothing", self.goal)
+
+
+SCENARIOS = {"scripts": Scripts, "scripts-update": ScriptsUpdate, "scripts-create": ScriptsCreate,
+             "sync": Sync, "sync-cold": SyncCold, "install": Install, "update": Update,
              "remove": RemovePackage, "rollback": Rollback, "create": Create, "recover": Recover,
              "env-remove": Remove, "clean": Clean, "replace": Replace, "clobber": Clobber, "repair": Repair}
 
@@ -275,6 +316,15 @@ def differences_from(allowed, states, found):
 
 def judge_state(scenario, world):
     """I1: one of the allowed states, at once or after the recovery of a committed change."""
+    if check.is_on_trial(world.prefix):
+        in_place = os.path.lexists(os.path.join(world.prefix, ".envm", "trial"))
+        wrong = scenario.rerun(("recover", "-p", world.prefix))
+        if wrong:
+            return ["recover of a trial: " + text for text in wrong]
+        # In place, it is before the commit: the old state, whatever the scripts did. Else something
+        # of it could not be removed at once.
+        allowed = scenario.allowed()[:1] if in_place else scenario.allowed()
+        return differences_from(allowed, world.states, scenario.state())
     if not check.is_pending(world.prefix):
         return scenario.differences(scenario.state())
     wrong = scenario.rerun(("recover", "-p", world.prefix))

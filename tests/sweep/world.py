@@ -39,6 +39,15 @@ def make_channel(root, newer):
     channel.add("coming", "1.0", subdir="linux-64", files={"share/coming/a": "a", "share/twin": "t"})
     channel.add("rival", "1.0", subdir="linux-64", depends=["going"], files={
         "share/going/a/b/c": "another", "share/rival": "r", "bin/app": {"text": "rival", "exec": True}})
+    # -e: a failing system call of a script is a failing script.
+    for version in ("1.0", "2.0"):
+        channel.add("scripted", version, subdir="linux-64", depends=["lib"], files={
+            "share/scripted": version}, link_scripts={
+            "post-link": "#!/bin/sh\nset -e\nmkdir -p $PREFIX/var/scripted\n"
+                         f"echo {version} >$PREFIX/var/scripted/made\n"
+                         "echo more >>$PREFIX/etc/lib.conf\nrm -f $PREFIX/lib/lib/03.txt\n",
+            "pre-unlink": "#!/bin/sh\nset -e\nrm -f $PREFIX/var/scripted/made\n"
+                          "echo left >$PREFIX/etc/left\n"})
     channel.write()
 
 
@@ -68,6 +77,8 @@ class World:
         make_channel(self.path("channel"), newer=True)
         self.lock("new", "lib=2.0", "app", "python=3.12", "tool", "coming")
         self.lock("clash", "lib=1.0", "app", "python=3.11", "tool", "going", "rival")
+        self.lock("scripted", "lib=2.0", "scripted=1.0",
+                  options=("--fetch", "--run-scripts", "scripted"))
         self.states = {}
         for name in ("old", "new"):
             self.must("create", "-p", self.prefix, "-f", self.path(name + ".lock"))
@@ -84,12 +95,12 @@ class World:
     def sync(self):
         return ("sync", "-p", self.prefix, "-f", self.path("new.lock"))
 
-    def lock(self, name, *specs):
+    def lock(self, name, *specs, options=()):
         file = self.path(name + ".yaml")
         with open(file, "w", encoding="utf-8") as out:
             out.write(f"channels: [file://{self.path('channel')}, nodefaults]\ndependencies:\n")
             out.writelines(f"  - {spec}\n" for spec in specs)
-        self.must("lock", "-f", file, "--platform", "linux-64")
+        self.must("lock", "-f", file, "--platform", "linux-64", *options)
 
     def keep(self, tree, name):
         subprocess.run(["cp", "-a", tree, self.path("keep", name)], check=True)
@@ -97,6 +108,10 @@ class World:
     def restore(self, name, kept):
         path = self.prefix if name == "env" else self.path(name)
         shutil.rmtree(path, ignore_errors=True)
+        # One bad point must not spoil the next ones.
+        for beside in os.listdir(os.path.dirname(path)):
+            if beside.startswith(f".{name}."):
+                subprocess.run(["rm", "-rf", os.path.join(os.path.dirname(path), beside)], check=True)
         if kept:
             subprocess.run(["cp", "-a", self.path("keep", kept), path], check=True)
 
