@@ -34,6 +34,20 @@ void envm_lock_keep_scripts(struct envm_arena *arena, const struct envm_script_c
     }
 }
 
+/* More of them, or one that may use the network now. */
+static bool agrees_to_more(const struct envm_package_record *now,
+                           const struct envm_package_record *locked)
+{
+    size_t network = 0;
+
+    for (size_t i = 0; i < now->link_script_count; i++)
+        network += now->link_scripts[i].network;
+    for (size_t i = 0; i < locked->link_script_count; i++)
+        network -= network > 0 && locked->link_scripts[i].network;
+    return now->link_script_count > locked->link_script_count ||
+           (now->link_script_count == locked->link_script_count && network > 0);
+}
+
 enum envm_code envm_lock_add_scripts(struct envm_arena *arena, struct envm_lockfile *lock,
                                      envm_str platform,
                                      struct envm_package_record *const *installed,
@@ -47,7 +61,7 @@ enum envm_code envm_lock_add_scripts(struct envm_arena *arena, struct envm_lockf
             const struct envm_package_record **locked = &block->packages.items[k];
 
             if (!envm_str_equal((*locked)->name, installed[i]->name) ||
-                installed[i]->link_script_count <= (*locked)->link_script_count)
+                !agrees_to_more(installed[i], *locked))
                 continue;
             *locked = installed[i];
             added = true;

@@ -76,8 +76,6 @@ static enum envm_code add_folder(struct operations *o, struct envm_relpath path,
     if (!is_new)
         return ENVM_OK;
     ENVM_TRY(look(o, path, &op.seen, err));
-    if (op.seen.kind == ENVM_SEEN_DIRECTORY)
-        ENVM_TRY(envm_fs_check_writable(o->prefix_fd, path, err));
     envm_vec_push(&o->folders, op);
     return ENVM_OK;
 }
@@ -119,6 +117,20 @@ static enum envm_code stage_file(struct operations *o, struct envm_relpath path,
                          ENVM_LINK_REFLINK, NULL, err);
 }
 
+/* Found out before the commit, not behind it. */
+static enum envm_code check_folder(struct operations *o, struct envm_relpath path,
+                                   struct envm_error *err)
+{
+    struct envm_relpath above;
+    struct envm_seen seen = {0};
+
+    if (!envm_relpath_parent(o->arena, path, &above))
+        return ENVM_OK;
+    ENVM_TRY(look(o, above, &seen, err));
+    return seen.kind == ENVM_SEEN_DIRECTORY ? envm_fs_check_writable(o->prefix_fd, above, err)
+                                            : ENVM_OK;
+}
+
 static enum envm_code add_put(struct operations *o, struct envm_relpath path,
                               const struct envm_script_output *now, struct envm_journal_op *op,
                               struct envm_error *err)
@@ -127,6 +139,7 @@ static enum envm_code add_put(struct operations *o, struct envm_relpath path,
 
     ENVM_TRY(stage_file(o, path, now, err));
     ENVM_TRY(add_folders_above(o, path, err));
+    ENVM_TRY(check_folder(o, path, err));
     if (op && op->kind == ENVM_JOURNAL_PUT)
         return ENVM_OK;
     if (op) { /* the user's file is moved away first, as it would have been */
@@ -171,6 +184,8 @@ static enum envm_code file_is_gone(struct operations *o, struct envm_relpath pat
     } else {
         ENVM_TRY(look(o, path, &removal.seen, err));
     }
+    if (removal.seen.kind != ENVM_SEEN_NOTHING)
+        ENVM_TRY(check_folder(o, path, err));
     if (removal.seen.kind == ENVM_SEEN_DIRECTORY)
         envm_vec_push(&o->gone, path);
     else if (removal.seen.kind != ENVM_SEEN_NOTHING)

@@ -218,7 +218,7 @@ static enum envm_code run(const struct envm_script_place *place,
     fill_environment(&environment, place, record);
     code = envm_fence_run(&job, &result, err);
     if (code != ENVM_OK)
-        return envm_error_hint(err, code, "--no-run-scripts goes on without its scripts");
+        return code;
     script->milliseconds = envm_clock_monotonic_ms() - start;
     code = judge(&result, place->timeout_s, err);
     if (code != ENVM_OK)
@@ -237,8 +237,8 @@ enum envm_code envm_script_run(const struct envm_script_place *place,
     if (code == ENVM_OK)
         code = run(place, record, script, err);
     take_messages(place, messages);
-    if (code == ENVM_OK)
-        return ENVM_OK;
+    if (code == ENVM_OK || code == ENVM_INTERRUPTED)
+        return code;
     code = envm_wrap(err, code, "the script '%.*s' of %.*s", ENVM_STR_ARGS(script->file),
                      ENVM_STR_ARGS(record->name));
     return envm_error_hint(err, code,
