@@ -97,6 +97,11 @@ static const struct row rows[] = {
     {SYS_prlimit64, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_setpriority, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_setpriority, EPERM, ALWAYS, {IS_NOT(1, ALL_BITS, 0)}},
+    {SYS_sched_setscheduler, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
+    {SYS_sched_setparam, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
+    {SYS_sched_setattr, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
+    {SYS_migrate_pages, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
+    {SYS_move_pages, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_ioprio_set, EPERM, ALWAYS, {IS_NOT(1, ALL_BITS, 0)}},
     /* Shared memory, semaphores and queues of System V belong to all processes of a user. */
     {SYS_shmget, EPERM, ALWAYS, {{0}}},

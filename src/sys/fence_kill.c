@@ -16,6 +16,7 @@
 #include "sys/fence_text.h"
 
 #define MAX_FOUND 2048
+/* After so long in which not one process has ended: what sleeps in the kernel cannot be killed. */
 #define GIVE_UP_MS 10000
 
 struct found {
@@ -95,6 +96,7 @@ bool envm_fence_kill_all(pid_t program, int *ret_status, struct rusage *ret_usag
         for (unsigned i = 0; i < found.count; i++)
             kill(found.pids[i], SIGKILL);
         while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+            deadline = envm_clock_monotonic_ms() + GIVE_UP_MS;
             if (pid == program) {
                 *ret_status = status;
                 *ret_usage = usage;

@@ -129,6 +129,8 @@ static int probe_process(const char *what, pid_t other)
         done = prlimit(other, RLIMIT_NOFILE, &limit, NULL);
     else if (strcmp(what, "priority") == 0)
         done = setpriority(PRIO_PROCESS, (id_t)other, 19);
+    else if (strcmp(what, "scheduler") == 0)
+        done = sched_setscheduler(other, SCHED_IDLE, &(struct sched_param){0});
     else if (strcmp(what, "mount") == 0)
         done = mount("none", "/mnt", "tmpfs", 0, NULL);
     else if (strcmp(what, "unshare") == 0)
@@ -545,7 +547,7 @@ static void attributes_outside_stay(void **state)
 
 static void other_processes_are_out_of_reach(void **state)
 {
-    static const char *const calls[] = {"kill", "ptrace", "prlimit", "priority"};
+    static const char *const calls[] = {"kill", "ptrace", "prlimit", "priority", "scheduler"};
     struct world world;
     char parent[16];
 
