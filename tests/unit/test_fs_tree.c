@@ -158,11 +158,14 @@ static void remove_closed_directories(int dirfd)
             _exit(11);
         close(fd);
         snprintf(path, sizeof(path), "tree/%zu/sub", i);
-        fchmodat(dirfd, path, modes[i], 0);
+        if (fchmodat(dirfd, path, modes[i], 0) != 0)
+            _exit(12);
         snprintf(path, sizeof(path), "tree/%zu", i);
-        fchmodat(dirfd, path, modes[i], 0);
+        if (fchmodat(dirfd, path, modes[i], 0) != 0)
+            _exit(12);
     }
-    fchmodat(dirfd, "tree", 0555, 0);
+    if (fchmodat(dirfd, "tree", 0555, 0) != 0)
+        _exit(12);
     if (envm_fs_remove_tree(dirfd, rel("tree"), &failure) != ENVM_OK) {
         fprintf(stderr, "%s\n", failure.text);
         _exit(1);
@@ -186,9 +189,11 @@ static void remove_in_a_closed_parent(int dirfd)
 
     mkdirat(dirfd, "closed", 0755);
     mkdirat(dirfd, "closed/tree", 0755);
-    fchmodat(dirfd, "closed", 0555, 0);
+    if (fchmodat(dirfd, "closed", 0555, 0) != 0)
+        _exit(12);
     code = envm_fs_remove_tree(dirfd, rel("closed/tree"), &failure);
-    fchmodat(dirfd, "closed", 0755, 0);
+    if (fchmodat(dirfd, "closed", 0755, 0) != 0)
+        _exit(12);
     _exit(code == ENVM_IO && strstr(failure.text, "closed/tree") ? 0 : 1);
 }
 

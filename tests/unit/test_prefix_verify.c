@@ -309,7 +309,10 @@ static void test_damage(void **state)
             if (result.findings[j].kind != ENVM_FINDING_EXTRA)
                 finding = &result.findings[j];
         }
-        assert_non_null(finding);
+        if (!finding) {
+            fail_msg("row %zu: nothing was found", i);
+            continue;
+        }
         assert_int_equal(finding->kind, rows[i].kind);
         assert_str(finding->path, rows[i].path);
         assert_str(finding->detail, rows[i].detail);
