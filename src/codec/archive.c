@@ -161,6 +161,34 @@ static enum envm_code start(struct envm_archive *archive, enum envm_archive_filt
     return status == ARCHIVE_OK ? ENVM_OK : damaged(archive, err);
 }
 
+static enum envm_code open_raw(struct envm_archive *archive, enum envm_archive_filter filter,
+                               struct envm_error *err)
+{
+    if (archive->raw)
+        envm_archive_library()->read_free(archive->raw);
+    archive->raw = envm_archive_library()->read_new();
+    archive->offset = archive->start;
+    archive->at_end = false;
+    if (!archive->raw)
+        return envm_fail(err, ENVM_IO, "libarchive: out of memory");
+    return start(archive, filter, err);
+}
+
+/* Short of memory while it looks at the first bytes libarchive says, without a word of why, that
+ * the stream is empty. What is really wrong is wrong the second time, too. */
+static enum envm_code open_twice(struct envm_archive *archive, enum envm_archive_filter filter,
+                                 struct envm_error *err)
+{
+    ENVM_CLEANUP(envm_error) struct envm_error failure = {0};
+    enum envm_code code = open_raw(archive, filter, &failure);
+
+    if (code == ENVM_MALFORMED && archive->at_end)
+        return open_raw(archive, filter, err);
+    if (code != ENVM_OK && err)
+        envm_error_move(err, &failure);
+    return code;
+}
+
 enum envm_code envm_archive_open(int fd, uint64_t offset, uint64_t size,
                                  enum envm_archive_filter filter, const char *name,
                                  struct envm_archive **ret_archive, struct envm_error *err)
@@ -178,10 +206,7 @@ enum envm_code envm_archive_open(int fd, uint64_t offset, uint64_t size,
         BUDGET_FLOOR + BUDGET_RATIO * (size < UINT32_MAX * 1024ULL ? size : UINT32_MAX * 1024ULL),
         "200 times its compressed size");
     envm_tar_init(&archive->tar, give_plain, archive, archive->name);
-    archive->raw = envm_archive_library()->read_new();
-    if (!archive->raw)
-        return envm_fail(err, ENVM_IO, "libarchive: out of memory");
-    ENVM_TRY(start(archive, filter, err));
+    ENVM_TRY(open_twice(archive, filter, err));
     *ret_archive = ENVM_TAKE(archive, NULL);
     return ENVM_OK;
 }
