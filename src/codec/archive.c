@@ -62,7 +62,10 @@ static bool is_short_of_memory(const char *why)
     static const char *const signs[] = {"can't allocate", "not enough memory", "out of memory",
                                         "no memory"};
 
-    for (size_t i = 0; why && i < sizeof(signs) / sizeof(signs[0]); i++) {
+    /* It always says what is wrong with data. */
+    if (!why)
+        return true;
+    for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
         if (strcasestr(why, signs[i]))
             return true;
     }
@@ -78,7 +81,7 @@ static enum envm_code damaged(struct envm_archive *archive, struct envm_error *e
     if (is_short_of_memory(why))
         return envm_fail_errno(err, ENOMEM, "unpacking '%s'", archive->name);
     return envm_fail(err, ENVM_MALFORMED, "'%s': the compressed data is damaged: %s", archive->name,
-                     why ? why : "unknown reason");
+                     why);
 }
 
 /* libarchive stops at the end of the compressed stream and is content; what follows is not ours. */
@@ -150,7 +153,7 @@ static enum envm_code start(struct envm_archive *archive, enum envm_archive_filt
 
         if (is_short_of_memory(why))
             return envm_fail_errno(err, ENOMEM, "unpacking '%s'", archive->name);
-        return envm_fail(err, ENVM_INTERNAL, "libarchive: %s", why ? why : "unknown reason");
+        return envm_fail(err, ENVM_INTERNAL, "libarchive: %s", why);
     }
     if (envm_archive_library()->read_open(archive->raw, archive, NULL, give_compressed, NULL) !=
         ARCHIVE_OK)
