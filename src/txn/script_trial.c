@@ -16,6 +16,52 @@
 #include "txn/script_marker.h"
 #include "txn/transaction_recover.h"
 
+struct sweep {
+    struct envm_arena *arena;
+    int parent_fd;
+    struct envm_relpath marker;
+};
+
+static enum envm_code sweep_empty(void *user, const struct envm_fs_entry *entry, bool *skip,
+                                  struct envm_error *err)
+{
+    const struct sweep *sweep = user;
+    struct envm_relpath path;
+    bool removed = false;
+
+    (void)err;
+    *skip = true;
+    if (entry->kind == ENVM_FS_DIRECTORY &&
+        envm_fs_is_temp_name(entry->path, envm_marker_start(sweep->arena, sweep->marker, "-")) &&
+        envm_relpath_parse(sweep->arena, entry->path, &path, NULL) == ENVM_OK)
+        (void)envm_fs_rmdir(sweep->parent_fd, path, &removed, NULL);
+    return ENVM_OK;
+}
+
+/* Folders that were made before the marker could name them are empty; HOME and TMPDIR of scripts
+ * that are not there any more have no lock. By whoever has the marker. Best effort. */
+static void sweep_remains(struct envm_arena *arena, int parent_fd, struct envm_relpath marker)
+{
+    struct sweep sweep = {arena, parent_fd, marker};
+
+    (void)envm_fs_walk(parent_fd, sweep_empty, &sweep, NULL);
+    envm_fs_sweep_dirs(parent_fd, envm_marker_start(arena, marker, ".home-"));
+}
+
+/* One that was killed in the moment since it was looked for is not to be forgotten. */
+static enum envm_code check_marker(struct envm_trial *trial, struct envm_error *err)
+{
+    struct envm_marker found = {0};
+
+    ENVM_TRY(envm_marker_read(trial->arena, trial->marker_fd, &found, err));
+    if (found.tree.s.len == 0)
+        return ENVM_OK;
+    envm_close_fd(&trial->marker_fd);
+    (void)envm_fail(err, ENVM_LOCKED, "link scripts of '%s' were interrupted at this moment",
+                    trial->prefix.ptr);
+    return envm_error_hint(err, ENVM_LOCKED, "run the command again");
+}
+
 enum envm_code envm_trial_begin(struct envm_arena *arena, envm_str prefix,
                                 struct envm_trial *ret_trial, struct envm_error *err)
 {
@@ -36,6 +82,8 @@ enum envm_code envm_trial_begin(struct envm_arena *arena, envm_str prefix,
                                "they need a folder beside the environment that you can write to; "
                                "--no-run-scripts goes on without them");
     }
+    ENVM_TRY(check_marker(&trial, err));
+    sweep_remains(arena, trial.parent_fd, trial.marker);
     *ret_trial = ENVM_TAKE(trial, ENVM_TRIAL_EMPTY);
     return ENVM_OK;
 }
@@ -231,23 +279,6 @@ static enum envm_code undo(const struct undoing *undoing, struct envm_error *err
                            undoing->marker.s.ptr);
 }
 
-/* Folders of trials that were killed before the marker named them are empty. */
-static enum envm_code sweep_empty(void *user, const struct envm_fs_entry *entry, bool *skip,
-                                  struct envm_error *err)
-{
-    const struct undoing *undoing = user;
-    struct envm_relpath path;
-    bool removed = false;
-
-    *skip = true;
-    if (entry->kind == ENVM_FS_DIRECTORY &&
-        envm_fs_is_temp_name(entry->path,
-                             envm_marker_start(undoing->arena, undoing->marker, "-")) &&
-        envm_relpath_parse(undoing->arena, entry->path, &path, NULL) == ENVM_OK)
-        return envm_fs_rmdir(undoing->parent_fd, path, &removed, err);
-    return ENVM_OK;
-}
-
 enum envm_code envm_trial_recover(struct envm_arena *arena, envm_str prefix,
                                   const struct envm_trial_recovery *settings, bool *ret_undone,
                                   struct envm_error *err)
@@ -277,8 +308,7 @@ enum envm_code envm_trial_recover(struct envm_arena *arena, envm_str prefix,
         return ENVM_OK;
     if (undoing.found.tree.s.len > 0)
         ENVM_TRY_WRAP(undo(&undoing, err), err, "undoing what link scripts have begun");
-    ENVM_TRY(envm_fs_walk(parent_fd, sweep_empty, &undoing, err));
-    envm_fs_sweep_dirs(parent_fd, envm_marker_start(arena, undoing.marker, ".home-"));
+    sweep_remains(arena, parent_fd, undoing.marker);
     return envm_fs_unlink(parent_fd, undoing.marker, err);
 }
 
