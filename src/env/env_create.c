@@ -476,6 +476,7 @@ static enum envm_code install(struct creation *c, struct envm_error *err)
         .durability = envm_durability_from(config->durability),
         .scripts = &c->scripts,
         .script_timeout_s = (unsigned)config->link_script_timeout_secs,
+        .network_variables = envm_script_network_variables(c->arena, c->context->environment),
         .threads = c->context->threads,
         .sink = &c->context->sink,
     };

@@ -252,6 +252,7 @@ static enum envm_code apply(struct rollback *r, struct envm_error *err)
         .durability = envm_durability_from(config->durability),
         .scripts = &scripts,
         .script_timeout_s = (unsigned)config->link_script_timeout_secs,
+        .network_variables = envm_script_network_variables(r->arena, r->context->environment),
         .threads = r->context->threads,
         .sink = &r->context->sink,
     };

@@ -120,7 +120,7 @@ static void warn_of_changes(struct envm_context *context, envm_str prefix, int f
         break;
     }
     envm_sink_warn(&context->sink,
-                   "a change of %s was interrupted; `envm recover -p '%s'` completes it",
+                   "a change of %s was interrupted; `envm recover -p '%s'` completes or undoes it",
                    prefix.ptr, prefix.ptr);
 }
 

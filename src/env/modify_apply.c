@@ -115,6 +115,7 @@ enum envm_code envm_modify_apply(struct envm_modification *m, struct envm_error 
         .durability = envm_durability_from(config->durability),
         .scripts = &m->scripts,
         .script_timeout_s = (unsigned)config->link_script_timeout_secs,
+        .network_variables = envm_script_network_variables(m->arena, m->context->environment),
         .threads = m->context->threads,
         .sink = &m->context->sink,
     };

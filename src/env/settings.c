@@ -59,3 +59,23 @@ enum envm_code envm_script_consent_from(const struct envm_config *config, struct
     ret_consent->refuse_all = options->none;
     return ENVM_OK;
 }
+
+struct envm_str_list envm_script_network_variables(struct envm_arena *arena,
+                                                   const struct envm_environ *environment)
+{
+    static const char *const names[] = {"http_proxy",   "https_proxy",   "all_proxy",
+                                        "no_proxy",     "HTTP_PROXY",    "HTTPS_PROXY",
+                                        "ALL_PROXY",    "NO_PROXY",      "SSL_CERT_FILE",
+                                        "SSL_CERT_DIR", "CURL_CA_BUNDLE"};
+    size_t most = sizeof(names) / sizeof(*names);
+    envm_str *items = envm_arena_new_array(arena, envm_str, most);
+    size_t count = 0;
+
+    for (size_t i = 0; i < most; i++) {
+        const char *value = envm_environ_get(environment, names[i]);
+
+        if (value)
+            items[count++] = envm_arena_printf(arena, "%s=%s", names[i], value);
+    }
+    return (struct envm_str_list){items, count};
+}

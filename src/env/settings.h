@@ -8,6 +8,7 @@
 #include <envm/environment.h>
 
 #include "env/config.h"
+#include "sys/environ.h"
 #include "sys/fs_clone.h"
 #include "txn/transaction_plan.h"
 
@@ -24,5 +25,10 @@ enum envm_code envm_script_consent_from(const struct envm_config *config, struct
                                         const struct envm_script_options *options,
                                         struct envm_script_consent *ret_consent,
                                         struct envm_error *err);
+
+/* The variables that name proxies and certificates, as "NAME=value": what a link script needs that
+ * may use the network. In the arena. */
+struct envm_str_list envm_script_network_variables(struct envm_arena *arena,
+                                                   const struct envm_environ *environment);
 
 #endif

@@ -43,7 +43,7 @@ static enum envm_code check_script(const struct envm_script_place *place,
 
 struct texts {
     struct envm_arena *arena;
-    const char *items[24];
+    const char *items[40];
     size_t count;
 };
 
@@ -77,6 +77,15 @@ static void fill_environment(struct texts *texts, const struct envm_script_place
     set(texts, "LC_ALL", ENVM_STR("C.UTF-8"));
     /* Compiled Python holds times: it would differ with each rebuild. */
     set(texts, "PYTHONDONTWRITEBYTECODE", ENVM_STR("1"));
+}
+
+/* The proxies of the user: without them a network that was agreed to may be none. */
+static void add_network(struct texts *texts, struct envm_str_list variables)
+{
+    size_t room = sizeof(texts->items) / sizeof(*texts->items) - texts->count - 1;
+
+    for (size_t i = 0; i < variables.count && i < room; i++)
+        texts->items[texts->count++] = envm_cstr(texts->arena, variables.items[i]);
 }
 
 static const char *const *readable_paths(struct envm_arena *arena, const char *prefix)
@@ -216,6 +225,8 @@ static enum envm_code run(const struct envm_script_place *place,
     enum envm_code code;
 
     fill_environment(&environment, place, record);
+    if (script->network)
+        add_network(&environment, place->network_variables);
     code = envm_fence_run(&job, &result, err);
     if (code != ENVM_OK)
         return code;

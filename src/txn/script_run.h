@@ -18,6 +18,7 @@ struct envm_script_place {
     int prefix_fd;      /* the same */
     envm_str home;      /* a folder of its own: HOME is home/home, TMPDIR is home/tmp */
     unsigned timeout_s; /* 0: none */
+    struct envm_str_list network_variables; /* "NAME=value", for a script with network */
     const struct envm_sink *sink;
 };
 

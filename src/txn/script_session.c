@@ -80,6 +80,7 @@ static enum envm_code run_step(struct envm_script_session *session,
                                             .prefix_fd = session->trial->tree_fd,
                                             .home = envm_trial_scratch(session->trial),
                                             .timeout_s = session->plan->script_timeout_s,
+                                            .network_variables = session->plan->network_variables,
                                             .sink = session->plan->sink};
 
     ENVM_TRY(envm_transaction_check_cancelled(session->plan, err));

@@ -51,6 +51,7 @@ struct envm_transaction_plan {
     const struct envm_script_consent *scripts; /* who agreed to link scripts; NULL: the records
                                                   alone say */
     unsigned script_timeout_s;                 /* for each script; 0: none */
+    struct envm_str_list network_variables;    /* "NAME=value", for scripts with network */
     unsigned threads;                          /* 0: CPUs */
     const struct envm_sink *sink;
 };

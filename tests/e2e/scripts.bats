@@ -146,6 +146,15 @@ tree_of() {
     cmp env.lock before.lock
 }
 
+@test "only a script that may use the network learns of the proxies" {
+    needs_fence
+    export https_proxy=http://proxy.invalid:3128
+    envm create -p without "${C[@]}" demo=1.0 --run-scripts demo
+    ! grep -q proxy without/var/demo/env
+    envm create -p with "${C[@]}" demo=1.0 --run-scripts demo:network
+    grep -qx 'https_proxy=http://proxy.invalid:3128' with/var/demo/env
+}
+
 @test "lock writes consent without installing, keeps it, and takes it out again" {
     run_envm lock -f env.yaml --run-scripts demo
     expect_status 2
