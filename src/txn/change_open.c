@@ -87,7 +87,7 @@ static enum envm_code lock(struct envm_change *change, const struct envm_change_
 }
 
 /* While the lock is waited for, what stood at the path may have gone: link scripts ran in it, or it
- * was replaced. Then the other one is opened. */
+ * was replaced. Then the other one is opened. Or it is a tree on trial whose process was killed. */
 static enum envm_code open_locked(struct envm_change *change, envm_str prefix,
                                   const struct envm_change_settings *settings,
                                   struct envm_error *err)
@@ -98,7 +98,8 @@ static enum envm_code open_locked(struct envm_change *change, envm_str prefix,
         ENVM_TRY(open_prefix(change, prefix, err));
         ENVM_TRY(check_frozen(change, settings->allow_frozen, err));
         ENVM_TRY(lock(change, settings, err));
-        if (envm_prefix_is_at(change->prefix.ptr, change->prefix_fd))
+        if (envm_prefix_is_at(change->prefix.ptr, change->prefix_fd) &&
+            !envm_trial_is_marked(change->arena, change->prefix))
             return ENVM_OK;
         envm_fs_lock_drop(&change->lock);
         envm_close_fd(&change->prefix_fd);

@@ -2,7 +2,9 @@
 #include "txn/script_marker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -11,6 +13,7 @@
 #include "codec/digest.h"
 #include "sys/clock.h"
 #include "sys/fs_lock.h"
+#include "sys/fs_temp.h"
 
 #define MARKER_MAX ((size_t)4096)
 #define NAME_IN_MARKER_MAX 180
@@ -43,17 +46,41 @@ const char *envm_marker_start(struct envm_arena *arena, struct envm_relpath mark
     return envm_arena_printf(arena, "%.*s%s", ENVM_STR_ARGS(marker.s), end).ptr;
 }
 
+enum envm_code envm_marker_check_owner(int parent_fd, struct envm_relpath marker, int fd,
+                                       struct envm_error *err)
+{
+    struct stat parent;
+    struct stat status;
+
+    if (fstat(parent_fd, &parent) != 0 || fstat(fd, &status) != 0)
+        return envm_fail_errno(err, errno, "looking at the marker of a trial");
+    if (!(parent.st_mode & S_ISVTX) || status.st_uid == geteuid() || status.st_uid == 0 ||
+        status.st_uid == parent.st_uid)
+        return ENVM_OK;
+    (void)envm_fail(err, ENVM_UNSAFE,
+                    "the file '%s' beside the environment belongs to another user (%u)",
+                    marker.s.ptr, (unsigned)status.st_uid);
+    return envm_error_hint(err, ENVM_UNSAFE,
+                           "it says that link scripts of the environment were interrupted; ask the "
+                           "user, or have it removed");
+}
+
 enum envm_code envm_marker_write(int fd, struct envm_relpath tree, int tree_fd,
                                  struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_text();
     const char *name = "the marker of a trial";
-    struct stat status;
+    struct statx status;
 
     /* What a killed trial wrote of which nothing else is left. */
-    if (fstat(tree_fd, &status) != 0 || ftruncate(fd, 0) != 0)
+    if (statx(tree_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0 ||
+        ftruncate(fd, 0) != 0 || lseek(fd, 0, SEEK_SET) != 0)
         return envm_fail_errno(err, errno, "writing %s", name);
-    envm_buf_printf(&text, "%.*s\n%" PRIu64 "\n", ENVM_STR_ARGS(tree.s), (uint64_t)status.st_ino);
+    envm_buf_printf(&text, "%.*s\n%" PRIu64, ENVM_STR_ARGS(tree.s), (uint64_t)status.stx_ino);
+    if (status.stx_mask & STATX_BTIME)
+        envm_buf_printf(&text, " %" PRIu64 " %" PRIu64, (uint64_t)status.stx_btime.tv_sec,
+                        (uint64_t)status.stx_btime.tv_nsec);
+    envm_buf_add_byte(&text, '\n');
     ENVM_TRY(envm_fs_write_fd(fd, name, envm_buf_str(&text), err));
     return envm_fs_sync_fd(fd, name, err);
 }
@@ -76,21 +103,68 @@ static bool take_line(envm_str *rest, envm_str *ret_line)
     return true;
 }
 
-enum envm_code envm_marker_read(struct envm_arena *arena, int fd, struct envm_marker *ret_marker,
+static bool read_identity(envm_str line, struct envm_marker *marker)
+{
+    envm_str word;
+
+    if (!envm_str_next_word(&line, &word) || !envm_str_parse_u64(word, &marker->inode))
+        return false;
+    marker->has_birth =
+        envm_str_next_word(&line, &word) && envm_str_parse_u64(word, &marker->birth_seconds) &&
+        envm_str_next_word(&line, &word) && envm_str_parse_u64(word, &marker->birth_nanoseconds);
+    return true;
+}
+
+/* Of a change, of making one, and of making one with a long name. Whatever else is named is not
+ * removed, whoever wrote it there. */
+static bool can_be_tree(struct envm_arena *arena, struct envm_relpath name,
+                        struct envm_relpath marker, envm_str tree)
+{
+    envm_str staging = envm_arena_printf(arena, ".%.*s.envm-", ENVM_STR_ARGS(name.s));
+
+    return envm_fs_is_temp_name(tree, envm_marker_start(arena, marker, "-")) ||
+           envm_fs_is_temp_name(tree, staging.ptr) || envm_fs_is_temp_name(tree, ".envm-");
+}
+
+enum envm_code envm_marker_read(struct envm_arena *arena, int fd, struct envm_relpath name,
+                                struct envm_relpath marker, struct envm_marker *ret_marker,
                                 struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf text = envm_buf_limit(MARKER_MAX);
-    struct envm_marker marker = {0};
+    struct envm_marker found = {0};
     envm_str rest;
-    envm_str name;
+    envm_str tree;
     envm_str line;
 
+    *ret_marker = found;
     ENVM_TRY(envm_fs_read_fd(fd, "the marker of a trial", &text, err));
     rest = envm_buf_str(&text);
-    if (take_line(&rest, &name) && take_line(&rest, &line) &&
-        envm_str_parse_u64(line, &marker.inode))
-        ENVM_TRY(envm_relpath_parse(arena, name, &marker.tree, err));
-    *ret_marker = marker;
+    if (!take_line(&rest, &tree) || !take_line(&rest, &line) || !read_identity(line, &found))
+        return ENVM_OK;
+    if (!can_be_tree(arena, name, marker, tree)) {
+        (void)envm_fail(err, ENVM_UNSAFE, "'%s' names no folder of a trial", marker.s.ptr);
+        return envm_error_hint(err, ENVM_UNSAFE, "envm did not write it: remove it");
+    }
+    ENVM_TRY(envm_relpath_parse(arena, tree, &found.tree, err));
+    *ret_marker = found;
+    return ENVM_OK;
+}
+
+enum envm_code envm_marker_is_tree(const struct envm_marker *marker, int parent_fd,
+                                   struct envm_relpath path, bool *ret_is_tree,
+                                   struct envm_error *err)
+{
+    struct statx status;
+
+    *ret_is_tree = false;
+    if (statx(parent_fd, path.s.ptr, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO | STATX_BTIME,
+              &status) != 0)
+        return errno == ENOENT ? ENVM_OK
+                               : envm_fail_errno(err, errno, "looking at '%s'", path.s.ptr);
+    *ret_is_tree = S_ISDIR(status.stx_mode) && (uint64_t)status.stx_ino == marker->inode;
+    if (marker->has_birth && (status.stx_mask & STATX_BTIME))
+        *ret_is_tree = *ret_is_tree && (uint64_t)status.stx_btime.tv_sec == marker->birth_seconds &&
+                       (uint64_t)status.stx_btime.tv_nsec == marker->birth_nanoseconds;
     return ENVM_OK;
 }
 

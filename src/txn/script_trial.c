@@ -53,7 +53,8 @@ static enum envm_code check_marker(struct envm_trial *trial, struct envm_error *
 {
     struct envm_marker found = {0};
 
-    ENVM_TRY(envm_marker_read(trial->arena, trial->marker_fd, &found, err));
+    ENVM_TRY(
+        envm_marker_read(trial->arena, trial->marker_fd, trial->name, trial->marker, &found, err));
     if (found.tree.s.len == 0)
         return ENVM_OK;
     envm_close_fd(&trial->marker_fd);
@@ -82,6 +83,7 @@ enum envm_code envm_trial_begin(struct envm_arena *arena, envm_str prefix,
                                "they need a folder beside the environment that you can write to; "
                                "--no-run-scripts goes on without them");
     }
+    ENVM_TRY(envm_marker_check_owner(trial.parent_fd, trial.marker, trial.marker_fd, err));
     ENVM_TRY(check_marker(&trial, err));
     sweep_remains(arena, trial.parent_fd, trial.marker);
     *ret_trial = ENVM_TAKE(trial, ENVM_TRIAL_EMPTY);
@@ -243,29 +245,20 @@ struct undoing {
     struct envm_marker found;
 };
 
-static enum envm_code is_tree(const struct undoing *undoing, struct envm_relpath path,
-                              bool *ret_is_tree, struct envm_error *err)
-{
-    enum envm_fs_kind kind = ENVM_FS_ABSENT;
-    struct stat status = {0};
-
-    ENVM_TRY(envm_fs_stat(undoing->parent_fd, path, &kind, &status, err));
-    *ret_is_tree = kind == ENVM_FS_DIRECTORY && (uint64_t)status.st_ino == undoing->found.inode;
-    return ENVM_OK;
-}
-
 static enum envm_code undo(const struct undoing *undoing, struct envm_error *err)
 {
     bool in_place = false;
     bool is_beside = false;
     enum envm_fs_kind kind = ENVM_FS_ABSENT;
 
-    ENVM_TRY(is_tree(undoing, undoing->name, &in_place, err));
+    ENVM_TRY(
+        envm_marker_is_tree(&undoing->found, undoing->parent_fd, undoing->name, &in_place, err));
     if (in_place) {
         ENVM_TRY(swap(undoing->parent_fd, undoing->found.tree, undoing->name, err));
         ENVM_TRY(envm_fs_sync_fd(undoing->parent_fd, undoing->name.s.ptr, err));
     }
-    ENVM_TRY(is_tree(undoing, undoing->found.tree, &is_beside, err));
+    ENVM_TRY(envm_marker_is_tree(&undoing->found, undoing->parent_fd, undoing->found.tree,
+                                 &is_beside, err));
     if (is_beside)
         return envm_fs_remove_tree(undoing->parent_fd, undoing->found.tree, err);
     ENVM_TRY(envm_fs_stat(undoing->parent_fd, undoing->found.tree, &kind, NULL, err));
@@ -302,7 +295,8 @@ enum envm_code envm_trial_recover(struct envm_arena *arena, envm_str prefix,
         return ENVM_OK;
     ENVM_TRY(envm_marker_claim(parent_fd, undoing.marker, settings->timeout_ms, settings->sink,
                                &marker_fd, err));
-    ENVM_TRY(envm_marker_read(arena, marker_fd, &undoing.found, err));
+    ENVM_TRY(envm_marker_check_owner(parent_fd, undoing.marker, marker_fd, err));
+    ENVM_TRY(envm_marker_read(arena, marker_fd, undoing.name, undoing.marker, &undoing.found, err));
     *ret_undone = true;
     if (settings->dry_run)
         return ENVM_OK;
@@ -310,6 +304,17 @@ enum envm_code envm_trial_recover(struct envm_arena *arena, envm_str prefix,
         ENVM_TRY_WRAP(undo(&undoing, err), err, "undoing what link scripts have begun");
     sweep_remains(arena, parent_fd, undoing.marker);
     return envm_fs_unlink(parent_fd, undoing.marker, err);
+}
+
+bool envm_trial_is_marked(struct envm_arena *arena, envm_str prefix)
+{
+    ENVM_CLEANUP(envm_fd) int parent_fd = -1;
+    enum envm_fs_kind kind = ENVM_FS_ABSENT;
+    struct envm_relpath name;
+    struct envm_relpath marker;
+
+    return envm_marker_place(arena, prefix, &parent_fd, &name, &marker, NULL) == ENVM_OK &&
+           envm_fs_stat(parent_fd, marker, &kind, NULL, NULL) == ENVM_OK && kind == ENVM_FS_FILE;
 }
 
 enum envm_code envm_trial_recover_now(struct envm_arena *arena, envm_str prefix,

@@ -68,7 +68,11 @@ struct envm_trial_recovery {
 enum envm_code envm_trial_recover(struct envm_arena *arena, envm_str prefix,
                                   const struct envm_trial_recovery *settings, bool *ret_undone,
                                   struct envm_error *err);
-/* The same for commands that go on with something else: with a warning when there was any. */
+/* For whoever has the lock of what stands at `prefix` (the real path): whether that may be a tree
+ * on trial, whose process was killed while the lock was waited for. */
+bool envm_trial_is_marked(struct envm_arena *arena, envm_str prefix);
+/* envm_trial_recover for commands that go on with something else: with a warning when there was
+ * any. */
 enum envm_code envm_trial_recover_now(struct envm_arena *arena, envm_str prefix,
                                       unsigned timeout_ms, const struct envm_sink *sink,
                                       struct envm_error *err);

@@ -410,3 +410,45 @@ PY
     tree_of x | grep -v history | diff <(grep -v history before) -
     expect_no_trial
 }
+
+# Kills envm while the scripts of x run in it.
+kill_in_trial_of_x() {
+    "$ENVM" "$@" >/dev/null 2>&1 &
+    local pid=$!
+    for _ in $(seq 500); do
+        [ ! -e x/.envm/trial ] || break
+        sleep 0.02
+    done
+    [ -e x/.envm/trial ]
+    kill -9 "$pid"
+    wait "$pid" || true
+}
+
+@test "recovery does not take a new folder that has the old inode for the tree on trial" {
+    needs_fence
+    kill_in_trial_of_x create -p x endless "${C[@]}" --run-scripts endless
+    [ "$(tail -n 1 .x.envm-trial | wc -w)" = 3 ] ||
+        skip "this file system does not know when a folder was made"
+    rm -rf x
+    mkdir x
+    # The new folder often has the inode by chance; here always.
+    { head -n 1 .x.envm-trial && echo "$(stat -c %i x) $(tail -n 1 .x.envm-trial | cut -d' ' -f2-)"; } >new
+    cat new >.x.envm-trial
+    echo mine >x/mine
+    run_envm create -p x plain "${C[@]}"
+    expect_status 2
+    [ "$(cat x/mine)" = mine ]
+    [ ! -e .x.envm-trial ]
+}
+
+@test "a marker that names another folder removes nothing" {
+    needs_fence
+    envm create -p x plain "${C[@]}"
+    mkdir precious
+    echo mine >precious/mine
+    printf 'precious\n%s\n' "$(stat -c %i precious)" >.x.envm-trial
+    run_envm install -p x demo=1.0
+    expect_status 7
+    expect_error "names no folder of a trial"
+    [ "$(cat precious/mine)" = mine ]
+}

@@ -128,8 +128,8 @@ static void what_was_interrupted_is_not_forgotten_by_the_next(void **state)
     ENVM_CLEANUP(envm_trial) struct envm_trial trial = ENVM_TRIAL_EMPTY;
 
     make_environment(w, "env", "new");
-    make_environment(w, ".env.tree", "old");
-    mark(w, ".env.tree", "env");
+    make_environment(w, ".env.envm-treetreetreetree", "old");
+    mark(w, ".env.envm-treetreetreetree", "env");
     FAILS_WITH(ENVM_LOCKED, "at this moment", envm_trial_begin(&w->arena, w->prefix, &trial, &err));
     assert_true(recover(w));
     scratch_holds(&w->dir, "env/what", "old");
@@ -167,10 +167,10 @@ static void killed_while_the_tree_was_filled(void **state)
     struct world *w = *state;
 
     make_environment(w, "env", "old");
-    make_environment(w, ".env.tree", "new");
-    mark(w, ".env.tree", ".env.tree");
+    make_environment(w, ".env.envm-treetreetreetree", "new");
+    mark(w, ".env.envm-treetreetreetree", ".env.envm-treetreetreetree");
     assert_true(recover(w));
-    assert_false(scratch_has(&w->dir, ".env.tree"));
+    assert_false(scratch_has(&w->dir, ".env.envm-treetreetreetree"));
     scratch_holds(&w->dir, "env/what", "old");
 }
 
@@ -179,11 +179,11 @@ static void killed_while_scripts_ran(void **state)
     struct world *w = *state;
 
     make_environment(w, "env", "new");
-    make_environment(w, ".env.tree", "old");
-    mark(w, ".env.tree", "env");
+    make_environment(w, ".env.envm-treetreetreetree", "old");
+    mark(w, ".env.envm-treetreetreetree", "env");
     assert_true(recover(w));
     scratch_holds(&w->dir, "env/what", "old");
-    assert_false(scratch_has(&w->dir, ".env.tree"));
+    assert_false(scratch_has(&w->dir, ".env.envm-treetreetreetree"));
 }
 
 static void killed_while_scripts_of_a_new_environment_ran(void **state)
@@ -191,10 +191,10 @@ static void killed_while_scripts_of_a_new_environment_ran(void **state)
     struct world *w = *state;
 
     make_environment(w, "env", "new");
-    mark(w, ".env.tree", "env");
+    mark(w, ".env.envm-treetreetreetree", "env");
     assert_true(recover(w));
     assert_false(scratch_has(&w->dir, "env"));
-    assert_false(scratch_has(&w->dir, ".env.tree"));
+    assert_false(scratch_has(&w->dir, ".env.envm-treetreetreetree"));
 }
 
 static void killed_when_all_was_cleared_but_the_marker(void **state)
@@ -202,10 +202,10 @@ static void killed_when_all_was_cleared_but_the_marker(void **state)
     struct world *w = *state;
 
     make_environment(w, "env", "old");
-    make_environment(w, ".env.tree", "new");
-    mark(w, ".env.tree", ".env.tree");
-    assert_int_equal(unlinkat(w->dir.fd, ".env.tree/what", 0), 0);
-    assert_int_equal(unlinkat(w->dir.fd, ".env.tree", AT_REMOVEDIR), 0);
+    make_environment(w, ".env.envm-treetreetreetree", "new");
+    mark(w, ".env.envm-treetreetreetree", ".env.envm-treetreetreetree");
+    assert_int_equal(unlinkat(w->dir.fd, ".env.envm-treetreetreetree/what", 0), 0);
+    assert_int_equal(unlinkat(w->dir.fd, ".env.envm-treetreetreetree", AT_REMOVEDIR), 0);
     assert_true(recover(w));
     scratch_holds(&w->dir, "env/what", "old");
 }
@@ -217,13 +217,13 @@ static void what_is_neither_is_not_touched(void **state)
     bool undone = false;
 
     make_environment(w, "env", "one");
-    make_environment(w, ".env.tree", "two");
+    make_environment(w, ".env.envm-treetreetreetree", "two");
     make_environment(w, "third", "three");
-    mark(w, ".env.tree", "third");
-    FAILS_WITH(ENVM_DAMAGED, "neither 'env' nor '.env.tree'",
+    mark(w, ".env.envm-treetreetreetree", "third");
+    FAILS_WITH(ENVM_DAMAGED, "neither 'env' nor '.env.envm-treetreetreetree'",
                envm_trial_recover(&w->arena, w->prefix, &settings, &undone, &err));
     scratch_holds(&w->dir, "env/what", "one");
-    scratch_holds(&w->dir, ".env.tree/what", "two");
+    scratch_holds(&w->dir, ".env.envm-treetreetreetree/what", "two");
     assert_true(scratch_has(&w->dir, MARKER));
 }
 
@@ -234,8 +234,8 @@ static void a_dry_run_only_tells(void **state)
     bool undone = false;
 
     make_environment(w, "env", "new");
-    make_environment(w, ".env.tree", "old");
-    mark(w, ".env.tree", "env");
+    make_environment(w, ".env.envm-treetreetreetree", "old");
+    mark(w, ".env.envm-treetreetreetree", "env");
     OK(envm_trial_recover(&w->arena, w->prefix, &settings, &undone, &err));
     assert_true(undone);
     scratch_holds(&w->dir, "env/what", "new");
