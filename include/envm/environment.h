@@ -42,6 +42,7 @@ struct envm_request {
     const char *channel_priority; /* "strict", "flexible", "disabled"; NULL: as configured */
     const char *platform;         /* NULL: this machine's */
     const char *lock_file;        /* NULL: beside the environment file, its stem + ".lock" */
+    bool lock_is_output;          /* lock_file is to be written: a pipe or terminal is not read */
     bool no_pip;                  /* leave a pip: section out instead of refusing it */
     bool add_pip;                 /* make python depend on pip */
     const char *const *pins;      /* MatchSpecs that hold for the packages that they name, besides

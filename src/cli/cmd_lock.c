@@ -98,7 +98,10 @@ static void report_text(struct cli *cli, const struct lock_args *args,
 static struct envm_lock_options make_options(struct cli *cli, const struct lock_args *args)
 {
     struct envm_lock_options options = {
-        .request = {.file = args->file, .lock_file = args->output, .no_pip = args->no_pip},
+        .request = {.file = args->file,
+                    .lock_file = args->output,
+                    .lock_is_output = !args->check,
+                    .no_pip = args->no_pip},
         .platforms = args->platforms.items,
         .platform_count = args->platforms.count,
         .update = args->update,

@@ -346,6 +346,14 @@ static envm_str lock_beside(struct envm_arena *arena, const char *file)
     return envm_arena_printf(arena, "%.*s.lock", ENVM_STR_ARGS(path));
 }
 
+/* There, and not the pipe or terminal that the new lock goes to: that would be waited for. */
+static bool is_readable_lock(const struct input_reader *r, envm_str path)
+{
+    enum envm_fs_kind kind = path.len > 0 ? envm_fs_user_kind(path.ptr) : ENVM_FS_ABSENT;
+
+    return kind != ENVM_FS_ABSENT && !(r->request->lock_is_output && kind == ENVM_FS_OTHER);
+}
+
 static enum envm_code read_lock(struct input_reader *r, struct envm_error *err)
 {
     ENVM_CLEANUP(envm_buf) struct envm_buf buf = envm_buf_limit(INPUT_SIZE_MAX);
@@ -364,10 +372,13 @@ static enum envm_code read_lock(struct input_reader *r, struct envm_error *err)
         input->lock_path = envm_arena_str(r->arena, envm_str_from(r->request->lock_file));
     else if (input->from_environment_file && strcmp(r->request->file, "-") != 0)
         input->lock_path = lock_beside(r->arena, r->request->file);
-    if (input->lock_path.len == 0 || envm_fs_user_kind(input->lock_path.ptr) == ENVM_FS_ABSENT)
+    if (!is_readable_lock(r, input->lock_path))
         return ENVM_OK;
     ENVM_TRY(envm_fs_read_user_file(input->lock_path.ptr, &buf, err));
     input->lock_text = envm_arena_str(r->arena, envm_buf_str(&buf));
+    /* What the shell has just made for the output. */
+    if (r->request->lock_is_output && input->lock_text.len == 0)
+        return ENVM_OK;
     if (envm_detect_format(input->lock_text) != ENVM_FORMAT_LOCK &&
         !envm_str_contains(input->lock_text, ENVM_STR("<<<<<<< "))) {
         (void)envm_fail(err, ENVM_MALFORMED, "%s is not a lock of envm", input->lock_path.ptr);

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/fs.h>
+#include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -100,8 +102,10 @@ static const struct row rows[] = {
     {SYS_sched_setscheduler, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_sched_setparam, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_sched_setattr, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
+    {SYS_sched_setaffinity, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_migrate_pages, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_move_pages, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, 0)}},
+    {SYS_ioprio_set, EPERM, ALWAYS, {IS_NOT(0, ALL_BITS, IOPRIO_WHO_PROCESS)}},
     {SYS_ioprio_set, EPERM, ALWAYS, {IS_NOT(1, ALL_BITS, 0)}},
     /* Shared memory, semaphores and queues of System V belong to all processes of a user. */
     {SYS_shmget, EPERM, ALWAYS, {{0}}},
@@ -232,6 +236,11 @@ static const struct row rows[] = {
      * own group, and what raise and abort need. */
     {SYS_kill, EPERM, BEFORE_ABI_6, {IS_NOT(0, ALL_BITS, 0)}},
     {SYS_tkill, EPERM, BEFORE_ABI_6, {{0}}},
+    /* The owner of a descriptor gets signals, of any number. */
+    {SYS_fcntl, EPERM, BEFORE_ABI_6, {IS(1, ALL_BITS, F_SETOWN)}},
+    {SYS_fcntl, EPERM, BEFORE_ABI_6, {IS(1, ALL_BITS, F_SETOWN_EX)}},
+    {SYS_ioctl, EPERM, BEFORE_ABI_6, {IS(1, ALL_BITS, FIOSETOWN)}},
+    {SYS_ioctl, EPERM, BEFORE_ABI_6, {IS(1, ALL_BITS, SIOCSPGRP)}},
     {SYS_tgkill, EPERM, BEFORE_ABI_6, {IS(2, ALL_BITS, SIGKILL)}},
     {SYS_tgkill, EPERM, BEFORE_ABI_6, {IS(2, ALL_BITS, SIGSTOP)}},
     {SYS_rt_sigqueueinfo, EPERM, BEFORE_ABI_6, {{0}}},

@@ -165,7 +165,9 @@ static enum envm_code clone(struct ends *ends, int from_dirfd, struct envm_relpa
     envm_beneath_place_close(&ends->from);
     envm_beneath_place_close(&ends->to);
     if (status < 0)
-        return envm_fs_fail_below(err, -status, "linking", to.s);
+        return envm_fs_fail_below(
+            err, -status,
+            wanted == ENVM_LINK_REFLINK || wanted == ENVM_LINK_COPY ? "copying" : "linking", to.s);
     if (ret_used)
         *ret_used = used;
     return ENVM_OK;

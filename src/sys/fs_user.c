@@ -354,12 +354,13 @@ enum envm_code envm_fs_write_user_file(const char *path, envm_str content, struc
     const char *real = NULL;
     size_t slash;
 
-    ENVM_TRY(envm_fs_user_target(&arena, path, &real, err));
-    exists = stat(real, &old) == 0;
+    /* Before links are followed: that of a pipe below /proc leads nowhere by its text. */
+    exists = stat(path, &old) == 0;
     if (exists && S_ISDIR(old.st_mode))
         return envm_fs_fail_user(err, EISDIR, "writing", path);
     if (exists && !S_ISREG(old.st_mode))
-        return write_in_place(real, content, err);
+        return write_in_place(path, content, err);
+    ENVM_TRY(envm_fs_user_target(&arena, path, &real, err));
     slash = envm_str_find_last_char(envm_str_from(real), '/');
     if (slash == SIZE_MAX)
         ENVM_TRY(envm_fs_open_root(".", &dirfd, err));

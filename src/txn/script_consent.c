@@ -89,6 +89,11 @@ enum envm_code envm_script_decide(struct envm_arena *arena,
             .record = record, .path = contents->link_scripts.items[i], .sha256 = path->sha256};
 
         ENVM_TRY(decide_one(arena, consent, &question, &reports[i], err));
+        /* A link has no digest that anybody could have agreed to. */
+        if (path->type != ENVM_PATH_FILE) {
+            reports[i].ran = reports[i].network = false;
+            reports[i].why = ENVM_STR("it is not a file");
+        }
     }
     take_allowed(arena, reports, count, record);
     *ret_reports = (struct envm_script_reports){.items = reports, .count = count};

@@ -121,6 +121,17 @@ YAML
     expect_status 2
 }
 
+@test "a lock goes into a pipe" {
+    printf 'channels: ["file://%s/channel", nodefaults]\ndependencies: [lib]\n' "$WORLD" >piped.yaml
+    timeout 60 "$ENVM_PROGRAM" lock -f piped.yaml -o /dev/stdout 2>messages | cat >piped.lock
+    run_envm lock -f piped.yaml -o plain.lock
+    cmp piped.lock plain.lock
+    envm lock -f piped.yaml -o /dev/stdout >redirected.lock
+    cmp redirected.lock plain.lock
+    run_envm lock -f piped.yaml --check -o <(cat piped.lock)
+    expect_status 0
+}
+
 @test "several platforms in one lock, and create keeps the others" {
     make_channel multi <<'JSON'
 [{"name": "x", "version": "1", "build": "0", "subdir": "linux-64", "files": {"x": "l"}},

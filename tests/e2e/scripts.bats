@@ -33,6 +33,8 @@ setup() {
   "link_scripts": {"post-link": "#!/bin/sh\nwhile :; do :; done\n"}},
  {"name": "forger", "version": "1.0", "build": "0", "subdir": "linux-64", "files": {"a": "b"},
   "link_scripts": {"post-link": "#!/bin/sh\necho '{}' >$PREFIX/conda-meta/x-1-0.json\n"}},
+ {"name": "linked", "version": "1.0", "build": "0", "subdir": "linux-64",
+  "files": {"share/real.sh": "touch $PREFIX/share/ran", "bin/.linked-post-link.sh": {"symlink": "../share/real.sh"}}},
  {"name": "marker", "version": "1.0", "build": "0", "subdir": "linux-64", "depends": ["plain"],
   "link_scripts": {"post-link": "#!/bin/sh\nrm -rf $PREFIX/.envm\n"}, "files": {"a": "b"}}]
 JSON
@@ -144,6 +146,14 @@ tree_of() {
     [ "$(json 'd["tree"]')" = "$tree" ]
     [ "$(json 'sum(s["ran"] for s in d["scripts"])')" = 0 ]
     cmp env.lock before.lock
+}
+
+@test "a script that is a link is never run" {
+    needs_fence
+    run_envm create -p x "${C[@]}" linked --run-scripts linked
+    expect_status 0
+    expect_error "bin/.linked-post-link.sh (it is not a file"
+    [ ! -e x/share/ran ]
 }
 
 @test "only a script that may use the network learns of the proxies" {

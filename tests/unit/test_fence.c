@@ -119,7 +119,11 @@ static int probe_file(const char *what, const char *path, const char *other)
 static int probe_process(const char *what, pid_t other)
 {
     const struct rlimit limit = {1, 1};
+    cpu_set_t cpus;
     long done = -1;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(0, &cpus);
 
     if (strcmp(what, "kill") == 0)
         done = kill(other, 0);
@@ -131,6 +135,10 @@ static int probe_process(const char *what, pid_t other)
         done = setpriority(PRIO_PROCESS, (id_t)other, 19);
     else if (strcmp(what, "scheduler") == 0)
         done = sched_setscheduler(other, SCHED_IDLE, &(struct sched_param){0});
+    else if (strcmp(what, "affinity") == 0)
+        done = sched_setaffinity(other, sizeof(cpus), &cpus);
+    else if (strcmp(what, "io-priority") == 0)
+        done = syscall(SYS_ioprio_set, 3 /* of a user */, 0, 3 << 13);
     else if (strcmp(what, "mount") == 0)
         done = mount("none", "/mnt", "tmpfs", 0, NULL);
     else if (strcmp(what, "unshare") == 0)
@@ -547,7 +555,8 @@ static void attributes_outside_stay(void **state)
 
 static void other_processes_are_out_of_reach(void **state)
 {
-    static const char *const calls[] = {"kill", "ptrace", "prlimit", "priority", "scheduler"};
+    static const char *const calls[] = {"kill",      "ptrace",   "prlimit",    "priority",
+                                        "scheduler", "affinity", "io-priority"};
     struct world world;
     char parent[16];
 
