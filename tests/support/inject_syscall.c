@@ -12,6 +12,7 @@
  *
  *     total COUNT
  *     fired NAME INDEX            which call it was: the INDEX-th NAME (only if it happened)
+ *     program PATH                which program made it
  *     status exited CODE | killed SIGNAL
  *     calls NAME COUNT            for each kind
  *
@@ -87,6 +88,7 @@ static struct {
     unsigned long total;
     const struct call *fired;
     unsigned long fired_index;
+    char fired_program[512];
     pid_t seen[4096]; /* threads and processes that live */
     size_t seen_count;
 } run;
@@ -270,6 +272,16 @@ static void kill_all(void)
         syscall(SYS_tkill, run.seen[i], SIGKILL);
 }
 
+static void note_program(pid_t pid)
+{
+    char path[32];
+    ssize_t len;
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    len = readlink(path, run.fired_program, sizeof(run.fired_program) - 1);
+    run.fired_program[len > 0 ? len : 0] = '\0';
+}
+
 static void at_call(pid_t pid)
 {
     struct registers registers;
@@ -279,6 +291,7 @@ static void at_call(pid_t pid)
         return;
     run.fired = call;
     run.fired_index = call->count;
+    note_program(pid);
     if (run.kill_at && run.signal == SIGKILL)
         kill_all();
     else if (run.kill_at)
@@ -339,7 +352,8 @@ static void report(const char *path, int status)
         die(path);
     fprintf(file, "total %lu\n", run.total);
     if (run.fired)
-        fprintf(file, "fired %s %lu\n", run.fired->name, run.fired_index);
+        fprintf(file, "fired %s %lu\nprogram %s\n", run.fired->name, run.fired_index,
+                run.fired_program);
     if (WIFSIGNALED(status))
         fprintf(file, "status killed %d\n", WTERMSIG(status));
     else

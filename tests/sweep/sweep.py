@@ -58,7 +58,7 @@ def inject(scenario, world, point, args):
         if code == 127 and errors.endswith(b"out of memory\n"):
             code = None
         wrong = [] if code is None or code in ENDS_WITHOUT_MEMORY else [f"exit status {code} at {seen['stack'][:12]}"]
-        return code, errors, tuple(seen["stack"]) if seen["fired"] else None, wrong
+        return code, errors, tuple(seen["stack"]) if seen["fired"] else None, wrong, False
     options = ("-e", f"{number}={getattr(errno, error)}") if error else ("-k", str(number))
     if args.reads:
         options = ("-r", *options)
@@ -75,14 +75,33 @@ def inject(scenario, world, point, args):
         wrong += check.check_residue(world.prefix)
     elif fired and not error and seen["status"] != ["killed", "9"]:
         wrong.append(f"the signal fired, but the program ended with {seen['status']}")
-    return code, errors, fired, wrong
+    return code, errors, fired, wrong, is_of_script(seen, world)
+
+
+def is_of_script(seen, world):
+    """Did the call fail in a program that a link script runs, and not in envm?"""
+    return " ".join(seen.get("program", [])) not in ("", os.path.realpath(world.envm))
+
+
+def judge_script(scenario, world):
+    """A shell that meets an error where it reads its script may take that for the end of it: then the
+    script has done less than it should, and nobody can know. All else has to hold."""
+    wrong = check.check_residue(world.prefix, world.path("home"), world.path("tmp"))
+    code, errors, _ = world.run("verify", "-q", "-p", world.prefix)
+    if code != 0:
+        wrong.append(f"verify: {code} {errors.decode(errors='replace')}")
+    if check.tree_of(world.path("outside")) != world.outside:
+        wrong.append("something outside was touched")
+    return wrong
 
 
 def run_point(scenario, world, point, args):
     """(what fired or None, violations) of one point: (number, error or None, second kill)."""
     number, _, second = point
     scenario.prepare()
-    code, errors, fired, wrong = inject(scenario, world, point, args)
+    code, errors, fired, wrong, of_script = inject(scenario, world, point, args)
+    if of_script and args.mode == "error" and code == 0:
+        return fired, wrong + judge_script(scenario, world)
     if code is not None:
         wrong += check.check_output(code, errors)
         success = world.states[scenario.goal]
